@@ -1,0 +1,25 @@
+"""Rule `size`: the picture has exactly the width and height of the plan.
+
+Guarantees: any other size, and a size that can't be read from the bitstream (0), is nonconforming: a
+model trained on one size must not get another, and minimum necessary (STD 6.2) caps it from above.
+"""
+
+from __future__ import annotations
+
+from agent.capture.observed import Observed
+from agent.model.spec import CollectionSpec
+from agent.model.verdict import Finding, Grade
+
+RULE = "size"
+
+
+def judge(spec: CollectionSpec, facts: Observed) -> Finding | None:
+    """Judged always."""
+    readable = facts.width > 0 and facts.height > 0
+    matches = (facts.width, facts.height) == (spec.width, spec.height)
+    return Finding(
+        rule=RULE,
+        grade=Grade.CONFORMING if readable and matches else Grade.NONCONFORMING,
+        measured=f"{facts.width}x{facts.height} px" if readable else "unknown",
+        required=f"{spec.width}x{spec.height} px",
+    )

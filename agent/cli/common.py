@@ -1,0 +1,57 @@
+"""Arguments that several verbs share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from agent.formats.config_v1 import AgentConfig
+from agent.model.errors import Refuse
+from agent.runtime.boot import PUBLIC_NAME
+from agent.runtime.load_config import load
+from agent.vault.layout import LEDGER
+
+DEFAULT_CONFIG = Path("/etc/edgeward/agent.toml")
+_DEFAULT_VAULT = "default: the configuration's"
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """`-c FILE`."""
+    parser.add_argument(
+        "-c", "--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help=f"default: {DEFAULT_CONFIG}"
+    )
+
+
+def config_of(arguments: argparse.Namespace) -> AgentConfig:
+    """The configuration that was named. Raises `ConfigError`."""
+    return load(arguments.config)
+
+
+def add_vault(parser: argparse.ArgumentParser, *, positional: bool) -> None:
+    """A vault by path, else the one of the configuration."""
+    if positional:
+        parser.add_argument("vault", nargs="?", type=Path, metavar="VAULT", help=_DEFAULT_VAULT)
+    else:
+        parser.add_argument("--vault", type=Path, metavar="DIR", help=_DEFAULT_VAULT)
+    add_config(parser)
+
+
+def vault_of(arguments: argparse.Namespace) -> Path:
+    """The vault that was named. Raises `ConfigError`, `Refuse` `vault.none`."""
+    vault: Path = arguments.vault or config_of(arguments).box.vault_dir
+    if not (vault / LEDGER).is_dir():
+        raise Refuse("vault.none", f"there is no vault at {vault}", "name the directory with vault.json")
+    return vault
+
+
+def vkey_of(arguments: argparse.Namespace) -> str | None:
+    """The public ledger key: the file that was named, else the configuration's box, else None."""
+    path: Path | None = arguments.key
+    if path is None and arguments.vault is None:
+        path = config_of(arguments).box.state_dir / PUBLIC_NAME
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise Refuse("key.unreadable", f"the key file {path} can't be read", "check its path") from None

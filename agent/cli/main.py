@@ -1,0 +1,90 @@
+"""`edgeward`: reads the verb, runs it, turns errors into a line that says what to do and an exit code.
+
+Guarantees: results on stdout, everything else on stderr; published exit codes; no traceback for an
+`AgentError`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from types import ModuleType
+
+from agent import __version__
+from agent.cli.exits import Exit
+from agent.model.errors import AgentError, Halt, Retry
+from agent.runtime.load_config import ConfigError
+
+# Verb and what it is for; the module is agent.cli.verbs.<verb>.
+VERBS = (
+    ("run", "the daemon: record what the configuration says"),
+    ("config", "check the configuration, or print its JSON Schema"),
+    ("probe", "open a source and say what it really delivers"),
+    ("recordings", "list the recordings of a vault"),
+    ("open", "decrypt a recording with custodian keys into one MP4"),
+    ("verify", "check a vault against its ledger"),
+    ("keygen", "make a custodian's key"),
+    ("status", "what the running agent is doing"),
+)
+
+
+def _module(verb: str) -> ModuleType:
+    return importlib.import_module(f"agent.cli.verbs.{verb}")
+
+
+def _parser(verb: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="edgeward",
+        description="Edge agent for cameras and capture devices in hospitals.",
+        epilog="`edgeward VERB --help` shows an example. Exit codes: docs/formats/exit-codes.md",
+    )
+    parser.add_argument("--version", action="version", version=f"edgeward {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name, purpose in VERBS:
+        module = _module(name) if name == verb else None
+        sub = verbs.add_parser(
+            name,
+            help=purpose,
+            description=purpose,
+            epilog=None if module is None else f"example: {module.EXAMPLE}",
+        )
+        if module is not None:
+            module.configure(sub)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point. Returns the exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    verb = words[0] if words and words[0] in dict(VERBS) else None
+    try:
+        parsed = _parser(verb).parse_args(words)
+    except SystemExit as leave:
+        return Exit.OK if leave.code in (0, None) else Exit.USAGE
+    try:
+        return int(_module(parsed.verb).run(parsed))
+    except ConfigError as error:
+        for line in error.lines:
+            print(line, file=sys.stderr)
+        return Exit.CONFIG
+    except AgentError as error:
+        print(f"edgeward: {error.text} [{error.code}]", file=sys.stderr)
+        print(f"what to do: {error.advice}", file=sys.stderr)
+        return _exit_code(error)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.FAILED
+    except KeyboardInterrupt:
+        return 130
+
+
+def _exit_code(error: AgentError) -> int:
+    if isinstance(error, Halt):
+        return Exit.INTEGRITY
+    return Exit.UNAVAILABLE if isinstance(error, Retry) else Exit.FAILED
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""Cameras, grabbers, recorded files: everything that delivers pictures (floor 1)."""

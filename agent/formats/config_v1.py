@@ -1,0 +1,263 @@
+"""The configuration file `agent.toml`, version 1: TOML text in, frozen models or a full list of errors out.
+
+Guarantees: strict types, unknown keys refused with the nearest known one, every error at once with its
+line, key and remedy, and no secret inside: passwords are named by file or systemd credential. Leaves
+out reading files; the caller resolves secrets (`agent/runtime/secrets.py`).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from difflib import get_close_matches
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from agent.formats.toml_lines import line_of
+from agent.model.ids import BOX_PATTERN, CHANNEL_PATTERN
+from agent.model.spec import Codec, CollectionSpec, OnNonconforming
+
+KeyPath = tuple[str | int, ...]
+
+
+def _rate(text: str) -> str:
+    try:
+        value = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError('write a rate as "25" or "30000/1001"') from None
+    if not 0 < value <= 240:
+        raise ValueError("a rate is above 0 and at most 240 per second")
+    return text
+
+
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute():
+        raise ValueError("write an absolute path, beginning with /")
+    return path
+
+
+def _without_credentials(url: str) -> str:
+    authority = url.partition("://")[2].partition("/")[0]
+    if "@" in authority:
+        raise ValueError("move user and password out of the URL: username = …, password_file = …")
+    if not url.startswith(("rtsp://", "rtsps://")):
+        raise ValueError("an RTSP address begins with rtsp:// or rtsps://")
+    return url
+
+
+Rate = Annotated[str, AfterValidator(_rate)]
+AbsolutePath = Annotated[Path, AfterValidator(_absolute), Field(strict=False)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class BoxConfig(_Model):
+    """Who this box is and where it keeps things."""
+
+    id: str = Field(pattern=BOX_PATTERN, description="Name of the box; also its MQTT client id.")
+    site: str = Field(default="", max_length=100, description="Where it stands, for people.")
+    state_dir: AbsolutePath = Field(default=Path("/var/lib/edgeward"), description="Keys, outbox, counters.")
+    vault_dir: AbsolutePath = Field(
+        default=Path("/var/lib/edgeward/vault"), description="Sealed recordings, ledger."
+    )
+    runtime_dir: AbsolutePath = Field(default=Path("/run/edgeward"), description="Status; lost at boot.")
+
+
+class MqttConfig(_Model):
+    """The controller's broker."""
+
+    host: str = Field(min_length=1)
+    port: int = Field(default=8883, ge=1, le=65535)
+    username: str | None = None
+    password_file: str | None = Field(default=None, description="Absolute path, or a systemd credential.")
+    ca_file: AbsolutePath | None = None
+    cert_file: AbsolutePath | None = None
+    key_file: AbsolutePath | None = None
+
+    @model_validator(mode="after")
+    def _pairs(self) -> MqttConfig:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file belong together: give both or none")
+        if self.password_file is not None and self.username is None:
+            raise ValueError("password_file needs a username")
+        return self
+
+
+class CustodianConfig(_Model):
+    """Who can open recordings. The box itself never can."""
+
+    recipients: tuple[str, ...] = Field(
+        min_length=1, strict=False, description='age recipients ("age1…"), from `edgeward keygen`.'
+    )
+
+
+class SegmentConfig(_Model):
+    """How recordings are cut."""
+
+    seconds: float = Field(default=60.0, ge=0.2, le=3600)
+    keep_free_bytes: int = Field(
+        default=1 << 30, ge=0, description="No segment is begun when less would be left free."
+    )
+
+
+class RtspSource(_Model):
+    """A network camera."""
+
+    kind: Literal["rtsp"]
+    url: Annotated[str, AfterValidator(_without_credentials)]
+    username: str | None = None
+    password_file: str | None = None
+
+
+class FileSource(_Model):
+    """A recorded file, for replays and tests."""
+
+    kind: Literal["file"]
+    path: AbsolutePath
+    pace: Literal["real-time", "fast"] = "real-time"
+    loop: bool = False
+
+
+class FaultConfig(_Model):
+    """One planned fault of the synthetic source."""
+
+    kind: Literal["freeze", "black", "rate-change", "size-change", "loss", "silence"]
+    at_s: float = Field(ge=0)
+    for_s: float = Field(gt=0)
+    value: str | None = None
+
+
+class SyntheticSource(_Model):
+    """A generated picture with clock and frame counter."""
+
+    kind: Literal["synthetic"]
+    width: int = Field(default=1280, ge=64, le=7680, multiple_of=2)
+    height: int = Field(default=720, ge=64, le=4320, multiple_of=2)
+    rate: Rate = "25"
+    bitrate_bps: int = Field(default=2_000_000, ge=64_000, le=100_000_000)
+    gop_s: float = Field(default=1.0, gt=0, le=10)
+    pace: Literal["real-time", "fast"] = "real-time"
+    seconds: float | None = Field(default=None, gt=0)
+    script: tuple[FaultConfig, ...] = Field(default=(), strict=False)
+
+
+class SpecConfig(_Model):
+    """The collection spec of a channel (STD 6.2)."""
+
+    width: int = Field(ge=64, le=7680)
+    height: int = Field(ge=64, le=4320)
+    rate: Rate
+    rate_tolerance_percent: float = Field(default=5.0, gt=0, le=50)
+    codecs: tuple[Literal["h264", "h265"], ...] = Field(default=("h264", "h265"), min_length=1, strict=False)
+    gop_max_s: float | None = Field(default=10.0, gt=0)
+    bitrate_max_bps: int | None = Field(default=None, gt=0)
+    bitrate_min_bps: int | None = Field(default=None, gt=0)
+    gap_max_s: float = Field(default=2.0, gt=0)
+    on_nonconforming: Literal["record-and-flag"] = "record-and-flag"
+
+    def to_spec(self) -> CollectionSpec:
+        """The same as a frozen model value."""
+        return CollectionSpec(
+            width=self.width,
+            height=self.height,
+            rate=Fraction(self.rate),
+            rate_tolerance=Fraction(str(self.rate_tolerance_percent)) / 100,
+            codecs=tuple(Codec(name) for name in self.codecs),
+            gop_max_s=self.gop_max_s,
+            bitrate_max_bps=self.bitrate_max_bps,
+            bitrate_min_bps=self.bitrate_min_bps,
+            gap_max_s=self.gap_max_s,
+            on_nonconforming=OnNonconforming(self.on_nonconforming),
+        )
+
+
+class ChannelConfig(_Model):
+    """One input of the box, with what may be collected on it (STD 5, 6.1, 6.2)."""
+
+    id: str = Field(pattern=CHANNEL_PATTERN)
+    name: str = Field(default="", max_length=100, description="For people; never a patient's name.")
+    category: Literal["dt", "nr", "mm", "er"] = Field(description="STD 5.2: one of four categories.")
+    level: Literal[2, 3, 4] = Field(
+        default=4, description="STD 5.3. Level 1 can't come from a channel; level 5 needs a later suite."
+    )
+    purpose: str = Field(min_length=1, max_length=200, description="STD 4 b: why this is collected.")
+    lawful_basis: str = Field(min_length=1, max_length=200, description="STD 4 b.")
+    source: Annotated[RtspSource | FileSource | SyntheticSource, Field(discriminator="kind")]
+    spec: SpecConfig
+
+
+class AgentConfig(_Model):
+    """The whole file."""
+
+    box: BoxConfig
+    custodians: CustodianConfig
+    segments: SegmentConfig = SegmentConfig()
+    mqtt: MqttConfig | None = None
+    channel: tuple[ChannelConfig, ...] = Field(min_length=1, max_length=64, strict=False)
+
+    @model_validator(mode="after")
+    def _unique_channels(self) -> AgentConfig:
+        seen: set[str] = set()
+        for channel in self.channel:
+            if channel.id in seen:
+                raise ValueError(f"two channels are called {channel.id!r}: give each its own id")
+            seen.add(channel.id)
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigProblem:
+    """One thing that is wrong: where, what, and what to do."""
+
+    line: int | None
+    key: str
+    text: str
+
+    def render(self, file: str) -> str:
+        """`agent.toml:12: channel.0.spec.rate: …` for people and editors."""
+        place = file if self.line is None else f"{file}:{self.line}"
+        return f"{place}: {self.key}: {self.text}" if self.key else f"{place}: {self.text}"
+
+
+def parse(text: str) -> AgentConfig | tuple[ConfigProblem, ...]:
+    """The configuration, or every problem in it in the order of the file."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return (ConfigProblem(line=_line_in(str(error)), key="", text=f"not TOML: {error}"),)
+    try:
+        return AgentConfig.model_validate(raw)
+    except ValidationError as error:
+        problems = [_problem(text, item["loc"], item["type"], item["msg"]) for item in error.errors()]
+    return tuple(sorted(problems, key=lambda problem: problem.line or 0))
+
+
+def _line_in(message: str) -> int | None:
+    _, found, rest = message.partition("at line ")
+    digits = rest.split(",")[0].split(" ")[0].rstrip(")")
+    return int(digits) if found and digits.isdigit() else None
+
+
+def _problem(text: str, location: KeyPath, kind: str, message: str) -> ConfigProblem:
+    path = tuple(part for part in location if part not in ("rtsp", "file", "synthetic"))
+    key = ".".join(str(part) for part in path)
+    if kind == "extra_forbidden":
+        near = get_close_matches(str(path[-1]), known_keys(), n=1)
+        message = "unknown key" + (f": did you mean {near[0]!r}?" if near else ": remove it")
+    elif kind == "missing":
+        message = "missing: add it"
+    message = message.removeprefix("Value error, ")
+    return ConfigProblem(line=line_of(text, path), key=key, text=message)
+
+
+def known_keys() -> list[str]:
+    """Every key that may stand in the file, for suggestions."""
+    names: set[str] = set()
+    for definition in (schema := AgentConfig.model_json_schema()).get("$defs", {}).values():
+        names.update(definition.get("properties", {}))
+    return sorted(names | set(schema.get("properties", {})))

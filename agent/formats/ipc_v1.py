@@ -1,0 +1,196 @@
+"""Messages between the keeper and a channel process: JSON, one per datagram of a SEQPACKET socket pair.
+
+Guarantees: the keeper parses strictly (unknown or missing fields, wrong types and oversize are refused),
+because a channel process touches hostile bytes. Frozen dataclasses on both sides.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as strict_dataclass
+
+from agent.model.errors import Refuse
+
+MAX_BYTES = 64 * 1024
+_STRICT = ConfigDict(extra="forbid", strict=True)
+
+
+@strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
+class SourceOpened:
+    """The source is open; declared values are not yet measured."""
+
+    codec: Literal["h264", "h265"]
+    width: int = Field(ge=0)
+    height: int = Field(ge=0)
+    has_audio: bool
+    t: Literal["source-opened"] = "source-opened"
+
+
+@strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
+class SourceLost:
+    """The source can't be opened or went away. `code` and `text` come from the error, without secrets."""
+
+    code: str = Field(max_length=64)
+    text: str = Field(max_length=1000)
+    advice: str = Field(max_length=1000)
+    cause: str = Field(max_length=32)
+    finished: bool
+    t: Literal["source-lost"] = "source-lost"
+
+
+@strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
+class SegmentOpened:
+    """The first frame of a segment was taken. `start_ns` is media time since the recording's first frame."""
+
+    number: int = Field(ge=0)
+    start_wall_ns: int
+    start_mono_ns: int
+    start_ns: int
+    t: Literal["segment-opened"] = "segment-opened"
+
+
+@strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Measured:
+    """What was measured of a stretch. Rates are fractions as text."""
+
+    width: int | None
+    height: int | None
+    frames: int
+    expected_frames: int
+    duration_ns: int
+    rate: str
+    bitrate_bps: int
+    gop_max_ns: int
+    longest_gap_ns: int
+    gaps: int
+    lost: int
+    duplicates: int
+    jitter_p99_ns: int
+
+
+@strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Progress:
+    """Sent about once a second while frames become durable; also the channel's heartbeat."""
+
+    number: int | None
+    frames: int
+    durable_bytes: int
+    durable_mono_ns: int | None
+    durable_wall_ns: int | None
+    measured: Measured | None
+    t: Literal["progress"] = "progress"
+
+
+@strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
+class FindingText:
+    """One rule's result, as text with units."""
+
+    rule: str
+    grade: Literal["conforming", "degraded", "nonconforming"]
+    measured: str
+    required: str
+
+
+@strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
+class SegmentClosed:
+    """A segment file is finished and durable, or as much of it as could be saved (`final` false)."""
+
+    number: int = Field(ge=0)
+    name: str = Field(pattern=r"^[0-9]{8}\.mp4\.age$")
+    size_bytes: int = Field(ge=0)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    final: bool
+    reason: str = Field(max_length=32)
+    end_wall_ns: int
+    end_mono_ns: int
+    measured: Measured
+    grade: Literal["conforming", "degraded", "nonconforming"]
+    findings: Annotated[tuple[FindingText, ...], Field(strict=False)]
+    dropped: int
+    t: Literal["segment-closed"] = "segment-closed"
+
+
+@strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
+class GapSeen:
+    """A stretch inside a running stream brought no frames for longer than the spec allows."""
+
+    from_mono_ns: int
+    to_mono_ns: int
+    t: Literal["gap-seen"] = "gap-seen"
+
+
+@strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Trouble:
+    """Recording can't go on for a reason on our side (disk full, disk error, no recipient)."""
+
+    code: str = Field(max_length=64)
+    text: str = Field(max_length=1000)
+    advice: str = Field(max_length=1000)
+    t: Literal["trouble"] = "trouble"
+
+
+@strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Stopped:
+    """The channel has closed its segment and leaves."""
+
+    t: Literal["stopped"] = "stopped"
+
+
+FromChannel: TypeAlias = (
+    SourceOpened | SourceLost | SegmentOpened | Progress | SegmentClosed | GapSeen | Trouble | Stopped
+)
+_FROM_CHANNEL: TypeAdapter[FromChannel] = TypeAdapter(Annotated[FromChannel, Field(discriminator="t")])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartRecording:
+    """The recording is open in vault and ledger; write segments from `next_number` on."""
+
+    recording: str
+    directory: str
+    recipient: str
+    next_number: int
+    epoch_mono_ns: int | None
+    t: str = "start-recording"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopChannel:
+    """Close the segment and leave."""
+
+    t: str = "stop-channel"
+
+
+ToChannel: TypeAlias = StartRecording | StopChannel
+
+
+def encode(message: FromChannel | ToChannel) -> bytes:
+    """One datagram."""
+    return json.dumps(asdict(message), separators=(",", ":")).encode()
+
+
+def decode_from_channel(data: bytes) -> FromChannel:
+    """Strict: raises `Refuse` (`ipc.bad-message`) on anything that is not exactly one known message."""
+    if len(data) > MAX_BYTES:
+        raise Refuse("ipc.bad-message", "a channel process sent too long a message", "this is a defect")
+    try:
+        return _FROM_CHANNEL.validate_json(data)
+    except ValidationError as error:
+        kinds = ", ".join(sorted({item["type"] for item in error.errors()}))
+        raise Refuse(
+            "ipc.bad-message",
+            f"a channel process sent a message that is not one ({kinds})",
+            "this is a defect: report it",
+        ) from None
+
+
+def decode_to_channel(data: bytes) -> ToChannel:
+    """What the keeper sends is trusted; a wrong shape is a programming error and raises `TypeError`."""
+    fields: dict[str, Any] = json.loads(data)
+    if fields["t"] == "start-recording":
+        return StartRecording(**fields)
+    return StopChannel(**fields)

@@ -1,0 +1,133 @@
+"""C2SP signed notes (c2sp.org/signed-note): the text and its signature lines, and Ed25519 key names.
+
+Guarantees: a note that is parsed is valid UTF-8 without control characters, at most 64 KiB with 1 to 32
+signature lines; `encode` gives bytes that `parse` reads back to the same value. Leaves out the
+cryptography: the caller must verify a signature before it trusts one word of the text.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+from hashlib import sha256
+
+from agent.model.errors import Refuse
+
+MAX_NOTE = 64 * 1024
+MAX_SIGNATURES = 32
+ED25519 = 0x01
+_DASH = "\u2014 "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """One signature line: who (name and key id) and the bytes of the signature."""
+
+    name: str
+    key_id: bytes
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """`text` ends in a newline and is exactly what was signed."""
+
+    text: str
+    signatures: tuple[Signature, ...]
+
+
+def _bad(why: str) -> Refuse:
+    return Refuse("note.bad", f"not a signed note: {why}", "get the file again from its source")
+
+
+def is_key_name(name: str) -> bool:
+    """True when `name` is not empty and has no space, plus or control character."""
+    return bool(name) and not any(c == "+" or c.isspace() or ord(c) < 0x20 for c in name)
+
+
+def strict_base64(text: str) -> bytes:
+    """Standard base64 with padding, in its only spelling; raises ValueError otherwise."""
+    try:
+        data = b64decode(text.encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise ValueError("not base64") from error
+    if b64encode(data).decode("ascii") != text:
+        raise ValueError("not the one spelling of this base64")
+    return data
+
+
+def key_id(name: str, public: bytes, kind: int = ED25519) -> bytes:
+    """The four bytes that stand for a key in a signature line and in a verifier key."""
+    return sha256(name.encode("utf-8") + b"\n" + bytes([kind]) + public).digest()[:4]
+
+
+def encode_vkey(name: str, public: bytes) -> str:
+    """The verifier key `name+id+base64` of an Ed25519 public key, as Go's sumdb tools spell it."""
+    encoded = b64encode(bytes([ED25519]) + public).decode("ascii")
+    return f"{name}+{key_id(name, public).hex()}+{encoded}"
+
+
+def parse_vkey(vkey: str) -> tuple[str, bytes]:
+    """Name and public key of a verifier key; Refuse `key.bad`."""
+    advice = "the verifier key is one line, name+id+key; copy it again"
+    name, _, rest = vkey.partition("+")
+    hex_id, _, encoded = rest.partition("+")
+    try:
+        data = strict_base64(encoded)
+    except ValueError as error:
+        raise Refuse("key.bad", f"not a verifier key: {error}", advice) from error
+    if not is_key_name(name) or len(data) != 33 or data[0] != ED25519:
+        raise Refuse("key.bad", "not an Ed25519 verifier key", advice)
+    if key_id(name, data[1:]).hex() != hex_id:
+        raise Refuse("key.bad", "the key id does not belong to this name and key", advice)
+    return name, data[1:]
+
+
+def encode(note: Note) -> bytes:
+    """The bytes of `note`. Raises ValueError for a note that `parse` would refuse."""
+    lines = "".join(
+        f"{_DASH}{s.name} {b64encode(s.key_id + s.value).decode('ascii')}\n" for s in note.signatures
+    )
+    data = f"{note.text}\n{lines}".encode()
+    try:
+        again = parse(data)
+    except Refuse as error:
+        raise ValueError(error.text) from error
+    if again != note:
+        raise ValueError("this note has no bytes of its own")
+    return data
+
+
+def parse(data: bytes) -> Note:
+    """The note in `data`; Refuse `note.bad`. Nothing is verified yet."""
+    if len(data) > MAX_NOTE:
+        raise _bad(f"longer than {MAX_NOTE} bytes")
+    try:
+        whole = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _bad("not UTF-8") from error
+    if any(ord(c) < 0x20 and c != "\n" for c in whole):
+        raise _bad("it has control characters")
+    text, blank, rest = whole.rpartition("\n\n")
+    if not blank or not text:
+        raise _bad("no blank line before the signatures")
+    lines = rest.split("\n")
+    if lines[-1] != "" or len(lines) < 2:
+        raise _bad("no signature line, or the last one does not end")
+    if len(lines) - 1 > MAX_SIGNATURES:
+        raise _bad(f"more than {MAX_SIGNATURES} signatures")
+    return Note(text=text + "\n", signatures=tuple(_signature(line) for line in lines[:-1]))
+
+
+def _signature(line: str) -> Signature:
+    if not line.startswith(_DASH):
+        raise _bad("a signature line does not begin with an em dash and a space")
+    name, _, encoded = line.removeprefix(_DASH).partition(" ")
+    try:
+        value = strict_base64(encoded)
+    except ValueError as error:
+        raise _bad("a signature is not base64") from error
+    if not is_key_name(name) or len(value) < 5:
+        raise _bad("a signature line has no proper name or value")
+    return Signature(name=name, key_id=value[:4], value=value[4:])

@@ -1,0 +1,1 @@
+"""The world (floor 1): clocks, durable files, systemd, processes. Nothing here decides anything."""

@@ -1,0 +1,28 @@
+"""Talks to systemd (sd_notify(3)): ready, watchdog, stopping, status.
+
+Guarantees: a datagram to $NOTIFY_SOCKET, or nothing when the agent isn't run by systemd.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+
+
+class SystemdNotifier:
+    """Sends state lines; `address` is $NOTIFY_SOCKET or None."""
+
+    def __init__(self, address: str | None) -> None:
+        self._address = "\0" + address[1:] if address and address.startswith("@") else address
+
+    @classmethod
+    def from_environment(cls) -> SystemdNotifier:
+        """The notifier for this process; the variable is removed so that children do not inherit it."""
+        return cls(os.environ.pop("NOTIFY_SOCKET", None))
+
+    def send(self, *lines: str) -> None:
+        """Sends for example `READY=1` or `WATCHDOG=1`."""
+        if not self._address:
+            return
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+            channel.sendto("\n".join(lines).encode(), self._address)

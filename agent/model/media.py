@@ -1,0 +1,129 @@
+"""What capture sees: facts of a stream, packets, and the types of a segment's life.
+
+Guarantees: `Captured -> Accepted -> Sealed -> Stored` are different classes, so that a step can't be
+skipped by mistake. Only `capture/` builds `Accepted`, only `seal/` builds `Sealed`, only `vault/`
+builds `Stored`; a test checks that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import Protocol
+
+from agent.model.ids import RecordingId
+from agent.model.spec import Codec
+
+
+class EncodedPacket(Protocol):
+    """The part of an encoded packet (PyAV's `av.Packet`) that pure code may look at."""
+
+    @property
+    def is_keyframe(self) -> bool: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def pts(self) -> int | None: ...
+    @property
+    def dts(self) -> int | None: ...
+    def __bytes__(self) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamFacts:
+    """What a source declares when it opens. Declared is not measured: judge the measurement.
+
+    `time_base` is the unit of pts and dts in seconds. `declared_rate` is None when unknown.
+    `extradata` holds the parameter sets as the container gives them (Annex B or avcC/hvcC).
+    """
+
+    codec: Codec
+    width: int
+    height: int
+    time_base: Fraction
+    declared_rate: Fraction | None
+    has_audio: bool
+    extradata: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """One packet as it came in. `arrived_ns` is monotonic; pts and dts are in the stream's time base."""
+
+    packet: EncodedPacket
+    arrived_ns: int
+    pts: int
+    dts: int
+    is_key: bool
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Muxed bytes (a whole number of MP4 boxes) that passed the gate, ready to be sealed.
+
+    `frames` and `media_end_ns` (media time since the segment's start) say what they hold.
+    """
+
+    data: bytes
+    frames: int
+    media_end_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """Ciphertext of an age file: header or whole chunks, never plaintext.
+
+    `final` is true for the piece that ends the file.
+    """
+
+    data: bytes
+    final: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A segment file that is durable on disk: its name, size in bytes and SHA-256 of the ciphertext."""
+
+    recording: RecordingId
+    number: int
+    name: str
+    size_bytes: int
+    sha256: str
+    final: bool
+
+
+class Signal(StrEnum):
+    """The state of a source."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+class GapCause(StrEnum):
+    """Why a stretch was not recorded."""
+
+    SOURCE_LOST = "source-lost"
+    SIGNAL_LOST = "signal-lost"
+    DEVICE_ERROR = "device-error"
+    OVERLOAD = "overload"
+    DISK = "disk"
+    PROCESS_DIED = "process-died"
+    RESTART = "restart"
+    STOPPED = "stopped"
+    CLOCK_STEP = "clock-step"
+    REFUSED = "refused"
+
+
+class CutReason(StrEnum):
+    """Why a segment ended."""
+
+    LENGTH = "length"
+    SIZE_CHANGE = "size-change"
+    CLOCK_STEP = "clock-step"
+    SOURCE_LOST = "source-lost"
+    STOPPED = "stopped"
+    DISK = "disk"
+    CRASH = "crash"

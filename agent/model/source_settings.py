@@ -1,0 +1,106 @@
+"""What a channel's source is set to: an RTSP camera, a recorded file, or a synthetic picture.
+
+Guarantees: frozen values; `repr` never shows a password; an RTSP URL with a name or password in it is
+refused without being repeated. Leaves out reading them from the configuration file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+from agent.model.errors import Refuse
+
+
+class Pace(StrEnum):
+    """At the recorded speed, or as fast as it goes with simulated arrival times."""
+
+    REAL_TIME = "real-time"
+    FAST = "fast"
+
+
+class Transport(StrEnum):
+    """How RTP comes: inside the RTSP connection, or as datagrams."""
+
+    TCP = "tcp"
+    UDP = "udp"
+
+
+class FaultKind(StrEnum):
+    """What a synthetic source can do wrong."""
+
+    FREEZE = "freeze"
+    BLACK = "black"
+    RATE_CHANGE = "rate-change"
+    SIZE_CHANGE = "size-change"
+    LOSS = "loss"
+    SILENCE = "silence"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RtspSettings:
+    """A camera. `url` holds no name and no password; those have their own fields."""
+
+    url: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    transport: Transport = Transport.TCP
+
+    def __post_init__(self) -> None:
+        try:
+            parts = urlsplit(self.url)
+            port = parts.port
+        except ValueError:
+            good = False
+        else:
+            good = parts.scheme in ("rtsp", "rtsps") and bool(parts.hostname) and port != 0
+            good = good and "@" not in parts.netloc
+        if not good:
+            raise Refuse(
+                "source.settings",
+                "the RTSP address is not usable",
+                "write it as rtsp://host:port/path; the name and password have their own settings",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSettings:
+    """A recorded file. With `loop` it starts again at its end, with times that go on growing."""
+
+    path: str
+    pace: Pace = Pace.REAL_TIME
+    loop: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One scripted fault, from `at_s` for `for_s` seconds of media time.
+
+    `value` is the new rate (frames/s) of a rate change, the new size (`640x480`) of a size change, and
+    for a loss "one packet of every n" (all of them when None). Others take none.
+    """
+
+    kind: FaultKind
+    at_s: float
+    for_s: float
+    value: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyntheticSettings:
+    """A generated picture. `seconds` None means without end."""
+
+    width: int = 640
+    height: int = 480
+    rate: Fraction = Fraction(25)
+    bitrate_bps: int = 1_000_000
+    gop_s: float = 1.0
+    pace: Pace = Pace.REAL_TIME
+    seconds: float | None = None
+    script: tuple[Fault, ...] = ()
+
+
+SourceSettings: TypeAlias = RtspSettings | FileSettings | SyntheticSettings

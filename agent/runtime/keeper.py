@@ -1,0 +1,248 @@
+"""The keeper: boots, supervises one process per channel, keeps the book, feeds the watchdog, stops.
+
+Guarantees: READY only after recovery and never later because of the network; the watchdog is fed only
+while every channel's frames become durable or its signal is known to be absent; the first stop signal
+closes segments and leaves cleanly, the second leaves now. Never parses media.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random as random_module
+import resource
+import signal
+import time
+from collections.abc import Callable
+
+import psutil
+
+from agent.formats.config_v1 import AgentConfig
+from agent.formats.ledger_v1 import LeafType
+from agent.host.notify import SystemdNotifier
+from agent.link.client import Link
+from agent.model.errors import AgentError
+from agent.model.ids import ChannelId
+from agent.model.media import GapCause, Signal
+from agent.model.outgoing import Json, Outgoing, Priority
+from agent.model.ports.clock import Clock
+from agent.model.times import NS_PER_S
+from agent.runtime import status
+from agent.runtime.book import Alarm, Book
+from agent.runtime.boot import Booted, ChannelPast, boot, recover, signing_key
+from agent.runtime.channel_book import ChannelBook
+from agent.runtime.channel_keeper import ChannelKeeper
+from agent.runtime.link_wiring import make_link
+from agent.runtime.load_config import channel_settings
+from agent.runtime.zygote_client import ZygoteClient
+from agent.vault.store import free_bytes
+
+TICK_S = 1.0
+WATCHDOG_EVERY_TICKS = 5
+BOX_EVERY_TICKS = 30
+STATE_EVERY_TICKS = 300
+# A channel whose frames have not become durable for this long, with a signal, is stuck.
+STUCK_NS = 20 * NS_PER_S
+LINK_STOP_S = 5.0
+
+
+class Keeper:
+    """One event loop, one thread beside it (the link's)."""
+
+    def __init__(self, config: AgentConfig, clock: Clock, log: Callable[[str], None]) -> None:
+        self._config = config
+        self._clock = clock
+        self._log = log
+        self._notifier = SystemdNotifier.from_environment()
+        self._stop = asyncio.Event()
+        self._signals = 0
+        self._link: Link | None = None
+
+    async def run(self) -> None:
+        """Until a stop signal. Raises `AgentError` when the box can't boot or the ledger fails."""
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        settings = [channel_settings(self._config, channel) for channel in self._config.channel]
+        booted = boot(self._config, self._clock, os.urandom, time.sleep)
+        key = signing_key(self._config, os.urandom)
+        if self._config.mqtt is not None:
+            self._link = make_link(
+                self._config,
+                self._config.mqtt,
+                booted.boot,
+                self._clock,
+                key.verifier_key,
+                random_module.SystemRandom().random,
+            )
+        notify = self._link.notify if self._link else _nothing
+        book = Book(booted.ledger, booted.outbox, self._clock, booted.boot, notify)
+        self._enter_boot(booted, book)
+        zygote = ZygoteClient(booted.lock)
+        keepers = [
+            ChannelKeeper(self._channel_book(number, booted, book), one, zygote, book, self._clock, self._log)
+            for number, one in enumerate(settings)
+        ]
+        self._install_signals()
+        self._notifier.send("READY=1", f"STATUS=recording {len(keepers)} channels")
+        if self._link:
+            self._link.start()
+        try:
+            await self._supervise(keepers, booted, book)
+        finally:
+            self._notifier.send("STOPPING=1")
+            zygote.close()
+            self._leave(book)
+
+    def _enter_boot(self, booted: Booted, book: Book) -> None:
+        book.leaf(
+            LeafType.BOOT,
+            {"boot": booted.boot, "vault": booted.vault_id, "torn": len(booted.ledger.torn)},
+            event=True,
+        )
+        recover(self._config.box.vault_dir, booted.past, book)
+        book.checkpoint()
+
+    def _channel_book(self, number: int, booted: Booted, book: Book) -> ChannelBook:
+        channel = self._config.channel[number]
+        past = booted.past.channels.get(ChannelId(channel.id), ChannelPast())
+        return ChannelBook(
+            channel,
+            vault=self._config.box.vault_dir,
+            box=self._config.box.id,
+            custodians=self._config.custodians.recipients,
+            book=book,
+            clock=self._clock,
+            random=os.urandom,
+            last_end_wall_ns=past.end_wall_ns,
+            last_cause=past.cause,
+        )
+
+    def _install_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal)
+
+    def _on_signal(self) -> None:
+        self._signals += 1
+        if self._signals > 1:
+            os._exit(130)
+        self._stop.set()
+
+    async def _supervise(self, keepers: list[ChannelKeeper], booted: Booted, book: Book) -> None:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(keeper.run(), name=keeper.channel.config.id) for keeper in keepers]
+            ticker = group.create_task(self._tick(keepers, booted, book), name="tick")
+            stopper = group.create_task(self._stop.wait(), name="stop")
+            if self._all_finite():
+                finished = group.create_task(_until_done(tasks), name="finished")
+                await asyncio.wait([stopper, finished], return_when=asyncio.FIRST_COMPLETED)
+            else:
+                await stopper
+            for keeper in keepers:
+                keeper.ask_to_stop()
+            await asyncio.gather(*tasks)
+            ticker.cancel()
+            stopper.cancel()
+        for keeper in keepers:
+            keeper.channel.close_recording(GapCause.STOPPED)
+        self._write_status(keepers, booted, book)
+
+    def _all_finite(self) -> bool:
+        """True when every source has an end, so that the agent ends by itself (imports, tests)."""
+        return all(
+            (channel.source.kind == "file" and not channel.source.loop)
+            or (channel.source.kind == "synthetic" and channel.source.seconds is not None)
+            for channel in self._config.channel
+        )
+
+    async def _tick(self, keepers: list[ChannelKeeper], booted: Booted, book: Book) -> None:
+        ticks = 0
+        while True:
+            if ticks % WATCHDOG_EVERY_TICKS == 0 and self._healthy(keepers):
+                self._notifier.send("WATCHDOG=1")
+            if ticks % BOX_EVERY_TICKS == 0:
+                self._publish_box(book)
+            if ticks % STATE_EVERY_TICKS == 0:
+                for keeper in keepers:
+                    keeper.channel.publish_state()
+            book.tick(busy=any(keeper.channel.recording for keeper in keepers))
+            self._watch_link(book)
+            self._write_status(keepers, booted, book)
+            ticks += 1
+            await asyncio.sleep(TICK_S)
+
+    def _healthy(self, keepers: list[ChannelKeeper]) -> bool:
+        now_ns = self._clock.mono_ns()
+        for keeper in keepers:
+            view = keeper.channel.view
+            if view.signal is Signal.PRESENT and not view.finished:
+                newest = max(view.durable_mono_ns or 0, view.opened_mono_ns)
+                if now_ns - newest > STUCK_NS:
+                    return False
+        return True
+
+    def _watch_link(self, book: Book) -> None:
+        if self._link is not None and self._link.restart_if_dead():
+            book.raise_alarm(
+                Alarm(
+                    entity="_",
+                    code="link.died",
+                    severity="warning",
+                    text="the MQTT link stopped by itself and was started again",
+                    remedy="send the log to support; recording was not touched",
+                )
+            )
+
+    def _publish_box(self, book: Book) -> None:
+        process = psutil.Process()
+        times = process.cpu_times()
+        body: dict[str, Json] = {
+            "rss_bytes": process.memory_info().rss,
+            "cpu_s": round(times.user + times.system, 2),
+            "free_bytes": self._free_bytes(book),
+        }
+        book.tell(Outgoing(entity="_", kind="m", type="box", body=body, priority=Priority.MEASUREMENT))
+
+    def _free_bytes(self, book: Book) -> int | None:
+        try:
+            return free_bytes(self._config.box.vault_dir)
+        except AgentError as error:
+            book.raise_alarm(
+                Alarm(
+                    entity="_",
+                    code=error.code,
+                    severity="critical",
+                    text=error.text,
+                    remedy=error.advice,
+                )
+            )
+            return None
+
+    def _write_status(self, keepers: list[ChannelKeeper], booted: Booted, book: Book) -> None:
+        link: dict[str, Json] | None = None
+        if self._link is not None:
+            stats = self._link.stats
+            link = {
+                "connected": self._link.connected,
+                "sent": stats.sent,
+                "reconnects": stats.reconnects,
+                "last_error": stats.last_error,
+            }
+        now = self._clock.now()
+        status.write(
+            self._config.box.runtime_dir,
+            status.snapshot(self._config.box.id, booted.boot, book, keepers, now, link),
+        )
+
+    def _leave(self, book: Book) -> None:
+        book.leaf(LeafType.SHUTDOWN, {"signals": self._signals}, event=True, checkpoint=True)
+        if self._link is not None and not self._link.stop(LINK_STOP_S):
+            self._log("the broker did not take our goodbye in time; its will speaks for us")
+
+
+async def _until_done(tasks: list[asyncio.Task[None]]) -> bool:
+    await asyncio.wait(tasks)
+    return True
+
+
+def _nothing() -> None:
+    return

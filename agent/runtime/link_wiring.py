@@ -1,0 +1,69 @@
+"""Makes the MQTT link from the configuration, and the birth message's content."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+
+from agent import __version__
+from agent.formats.config_v1 import AgentConfig, MqttConfig
+from agent.link.client import Link, LinkSettings, Secret
+from agent.model.outgoing import Json
+from agent.model.ports.clock import Clock
+from agent.runtime.load_config import read_secret
+
+
+def make_link(
+    config: AgentConfig,
+    mqtt: MqttConfig,
+    boot: int,
+    clock: Clock,
+    verifier_key: str,
+    random: Callable[[], float],
+) -> Link:
+    """A link, not yet started. Raises `Refuse` when the password can't be read."""
+    password = Secret(read_secret(mqtt.password_file)) if mqtt.password_file else None
+    settings = LinkSettings(
+        host=mqtt.host,
+        port=mqtt.port,
+        box=config.box.id,
+        username=mqtt.username,
+        password=password,
+        tls_ca=mqtt.ca_file,
+        tls_cert=mqtt.cert_file,
+        tls_key=mqtt.key_file,
+    )
+    return Link(
+        settings,
+        config.box.state_dir / "outbox.sqlite3",
+        str(boot),
+        clock,
+        lambda: birth(config, verifier_key),
+        random,
+    )
+
+
+def birth(config: AgentConfig, verifier_key: str) -> dict[str, Json]:
+    """Who this box is and what it will tell."""
+    return {
+        "site": config.box.site or None,
+        "versions": {"agent": __version__, "python": platform.python_version()},
+        "ledger_key": verifier_key,
+        "channels": [
+            {
+                "id": channel.id,
+                "name": channel.name or None,
+                "source": channel.source.kind,
+                "category": channel.category,
+                "level": channel.level,
+                "width": channel.spec.width,
+                "height": channel.spec.height,
+                "rate": channel.spec.rate,
+            }
+            for channel in config.channel
+        ],
+        "metrics": {
+            "m/channel": {"bitrate_bps": "bit/s", "jitter_p99_ms": "ms", "period_s": 5},
+            "m/box": {"rss_bytes": "B", "free_bytes": "B", "cpu_s": "s", "period_s": 30},
+        },
+    }

@@ -1,0 +1,134 @@
+"""Reads `agent.toml` and the secrets that it names.
+
+Guarantees: a wrong file is one `ConfigError` with every problem; a secret comes from a file that others
+can't read, or from systemd's credential directory, and is never in an error text.
+"""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+from agent.formats.config_v1 import (
+    AgentConfig,
+    ChannelConfig,
+    ConfigProblem,
+    RtspSource,
+    SyntheticSource,
+    parse,
+)
+from agent.model.errors import Refuse
+from agent.model.source_settings import (
+    Fault,
+    FaultKind,
+    FileSettings,
+    Pace,
+    RtspSettings,
+    SourceSettings,
+    SyntheticSettings,
+)
+from agent.model.times import NS_PER_S
+from agent.runtime.channel_settings import ChannelSettings
+from agent.seal.capsule import check_recipient
+
+_READABLE_BY_OTHERS = 0o077
+
+
+class ConfigError(Exception):
+    """Everything that is wrong with a configuration, one line each."""
+
+    def __init__(self, lines: tuple[str, ...]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+def load(path: Path) -> AgentConfig:
+    """The configuration at `path`. Raises `ConfigError`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ConfigError((f"{path}: can't be read ({reason}): check path and owner",)) from None
+    parsed = parse(text)
+    if isinstance(parsed, AgentConfig):
+        problems = _bad_recipients(parsed)
+        if not problems:
+            return parsed
+        parsed = problems
+    raise ConfigError(tuple(problem.render(str(path)) for problem in parsed))
+
+
+def _bad_recipients(config: AgentConfig) -> tuple[ConfigProblem, ...]:
+    problems = []
+    for number, recipient in enumerate(config.custodians.recipients):
+        try:
+            check_recipient(recipient)
+        except Refuse as error:
+            key = f"custodians.recipients.{number}"
+            problems.append(ConfigProblem(line=None, key=key, text=f"{error.text}: {error.advice}"))
+    return tuple(problems)
+
+
+def read_secret(name: str) -> str:
+    """The first line of a secret: an absolute path, or a name in $CREDENTIALS_DIRECTORY."""
+    path = Path(name)
+    if not path.is_absolute():
+        directory = os.environ.get("CREDENTIALS_DIRECTORY")
+        if directory is None:
+            raise Refuse(
+                "secret.no-credentials",
+                f"the secret {name!r} is a systemd credential, but there is none in this process",
+                "run as a service with LoadCredential=, or write an absolute path",
+            )
+        path = Path(directory) / name
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise Refuse(
+            "secret.unreadable",
+            f"the secret file {path} can't be read",
+            "check its path, owner and mode 0400",
+        ) from None
+    if mode & _READABLE_BY_OTHERS:
+        raise Refuse(
+            "secret.exposed", f"the secret file {path} can be read by others", f"run: chmod 0400 {path}"
+        )
+    return text.splitlines()[0] if text else ""
+
+
+def source_settings(channel: ChannelConfig) -> SourceSettings:
+    """What the driver needs, with the secret read."""
+    source = channel.source
+    if isinstance(source, RtspSource):
+        password = read_secret(source.password_file) if source.password_file else None
+        return RtspSettings(url=source.url, username=source.username, password=password)
+    if isinstance(source, SyntheticSource):
+        return SyntheticSettings(
+            width=source.width,
+            height=source.height,
+            rate=Fraction(source.rate),
+            bitrate_bps=source.bitrate_bps,
+            gop_s=source.gop_s,
+            pace=Pace(source.pace),
+            seconds=source.seconds,
+            script=tuple(
+                Fault(kind=FaultKind(fault.kind), at_s=fault.at_s, for_s=fault.for_s, value=fault.value)
+                for fault in source.script
+            ),
+        )
+    return FileSettings(path=str(source.path), pace=Pace(source.pace), loop=source.loop)
+
+
+def channel_settings(config: AgentConfig, channel: ChannelConfig) -> ChannelSettings:
+    """What the channel process needs."""
+    return ChannelSettings(
+        channel=channel.id,
+        level=channel.level,
+        category=channel.category,
+        source=source_settings(channel),
+        spec=channel.spec.to_spec(),
+        segment_ns=round(config.segments.seconds * NS_PER_S),
+        keep_free_bytes=config.segments.keep_free_bytes,
+    )

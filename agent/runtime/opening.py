@@ -1,0 +1,131 @@
+"""Opens a recording with custodian keys: capsule, segments, one playable MP4; all in RAM.
+
+Guarantees: a segment is used only when its file has the hash that the ledger says and its own inner
+description names this recording and number; the verified prefix of an unfinished segment is used. What
+is refused is told, never skipped silently. Leaves out checking the ledger itself (`verify.py`).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from agent.capture.joiner import Joiner, describe
+from agent.formats.ledger_v1 import Leaf, LeafType
+from agent.host.files import translate
+from agent.ledger.check import read_leaves
+from agent.model.errors import Refuse
+from agent.model.ids import RecordingId, is_recording_id
+from agent.seal.age_reader import open_stream
+from agent.seal.capsule import open_capsule
+from agent.vault.layout import CAPSULE_NAME, LEDGER, recording_dir
+from agent.vault.store import sha256_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What came out. `truncated` segments gave their verified prefix; `problems` were left out."""
+
+    frames: int
+    segments: int
+    truncated: int
+    parts: int
+    problems: tuple[str, ...]
+
+
+def segment_leaves(vault: Path, recording: RecordingId) -> list[Leaf]:
+    """The segment leaves of one recording, in the order of the ledger."""
+    return [
+        leaf
+        for leaf in read_leaves(vault / LEDGER)
+        if leaf.type is LeafType.SEGMENT and leaf.body.get("recording") == recording
+    ]
+
+
+def open_recording_to(vault: Path, recording: str, identities: Sequence[str], output: BinaryIO) -> Opened:
+    """Writes the recording to `output`. Raises `Refuse` `open.*`, `seal.*`.
+
+    A recording whose picture changed in mid-stream has parts; only the first goes to `output`: use
+    `open_recording_parts` for all.
+    """
+
+    def single(part: int) -> BinaryIO:
+        return output if part == 0 else io.BytesIO()
+
+    return open_recording_parts(vault, recording, identities, single)
+
+
+def open_recording_parts(
+    vault: Path, recording: str, identities: Sequence[str], open_part: Callable[[int], BinaryIO]
+) -> Opened:
+    """Like `open_recording_to`, with one output for each part."""
+    if not is_recording_id(recording):
+        raise Refuse("open.bad-id", "this is no recording's id", "see: edgeward recordings")
+    known = RecordingId(recording)
+    directory = recording_dir(vault, known)
+    try:
+        capsule = (directory / CAPSULE_NAME).read_bytes()
+    except FileNotFoundError:
+        raise Refuse(
+            "open.no-recording", f"the vault has no recording {recording}", "see: edgeward recordings"
+        ) from None
+    except OSError as error:
+        raise translate(error, directory, "reading") from None
+    key = open_capsule(capsule, identities)
+    joiner = Joiner(open_part)
+    segments = truncated = 0
+    problems: list[str] = []
+    for leaf in segment_leaves(vault, known):
+        try:
+            plaintext, complete = _plaintext(directory, leaf, key)
+            start_ns = _start_ns(plaintext, recording, leaf)
+            if start_ns is None:
+                continue
+            joiner.add(plaintext, start_ns)
+        except Refuse as error:
+            problems.append(f"segment {leaf.body['number']}: {error.text}")
+            continue
+        segments += 1
+        truncated += not complete
+    joiner.close()
+    return Opened(
+        frames=joiner.frames,
+        segments=segments,
+        truncated=truncated,
+        parts=joiner.parts,
+        problems=tuple(problems),
+    )
+
+
+def _plaintext(directory: Path, leaf: Leaf, key: str) -> tuple[bytes, bool]:
+    """The verified plaintext of a segment, and whether it is whole."""
+    path = directory / str(leaf.body["name"])
+    if not path.exists():
+        raise Refuse("open.missing", "its file is missing", "look for a copy; the ledger has its hash")
+    if sha256_of(path) != leaf.body["sha256"]:
+        raise Refuse("open.changed", "its file is not the one in the ledger", "run edgeward verify")
+    pieces: list[bytes] = []
+    with path.open("rb") as stream:
+        try:
+            for piece in open_stream(stream.read, [key]):
+                pieces.append(piece)  # noqa: PERF402 - what came before an error must be kept
+        except Refuse as error:
+            if error.code != "seal.truncated":
+                raise
+            return b"".join(pieces), False
+    return b"".join(pieces), True
+
+
+def _start_ns(plaintext: bytes, recording: str, leaf: Leaf) -> int | None:
+    """Where the segment belongs; None when a crash left too little of it to hold a frame."""
+    described = describe(plaintext)
+    if described is None:
+        if leaf.body["final"]:
+            raise Refuse("open.undescribed", "it does not say what it is", "run edgeward verify")
+        return None
+    if described.recording != recording or described.number != leaf.body["number"]:
+        raise Refuse("open.misplaced", "it says that it belongs elsewhere", "run edgeward verify")
+    return described.start_ns

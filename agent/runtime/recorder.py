@@ -1,0 +1,306 @@
+"""The recording of one channel, inside its channel process: gate, cut, measure, judge, seal.
+
+Guarantees: a packet is muxed into the open segment or counted as dropped; each ended segment is reported
+once with what was measured, its verdict and its hash; segments carry their place in the recording inside.
+The caller drives it and translates errors.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from agent.capture.bitstream import picture_size
+from agent.capture.fragment_mux import parameter_sets
+from agent.capture.judge import judge
+from agent.capture.measure import Measurement, Meter
+from agent.capture.observed import Observed
+from agent.capture.segmenter import Action, Segmenter
+from agent.formats.ipc_v1 import (
+    FindingText,
+    FromChannel,
+    GapSeen,
+    Measured,
+    Progress,
+    SegmentClosed,
+    SegmentOpened,
+    StartRecording,
+)
+from agent.model.errors import Retry
+from agent.model.ids import RecordingId
+from agent.model.media import Captured, CutReason, Stored
+from agent.model.ports.clock import Clock
+from agent.model.ports.source import Source
+from agent.model.times import NS_PER_S, rfc3339
+from agent.runtime.channel_settings import ChannelSettings
+from agent.runtime.segment_writer import SegmentPlace, SegmentWriter
+from agent.vault.store import free_bytes
+
+BEAT_NS = NS_PER_S
+MEASURED_EVERY_BEATS = 5
+
+
+class Recorder:
+    """State of one channel's recording; one thread."""
+
+    def __init__(
+        self,
+        send: Callable[[FromChannel], None],
+        settings: ChannelSettings,
+        clock: Clock,
+        random: Callable[[int], bytes],
+    ) -> None:
+        self._send = send
+        self._settings = settings
+        self._clock = clock
+        self._random = random
+        self._gap_limit_ns = round(settings.spec.gap_max_s * NS_PER_S)
+        self._meter = Meter(settings.spec.rate, self._gap_limit_ns)
+        self._segmenter = Segmenter(settings.segment_ns)
+        self._source: Source | None = None
+        self._order: StartRecording | None = None
+        self._number = 0
+        self._epoch_mono_ns: int | None = None
+        self._writer: SegmentWriter | None = None
+        self._segment_mono_ns = 0
+        self._last_arrived_ns = 0
+        self._size: tuple[int, int] | None = None
+        self._first_sets: bytes | None = None
+        self._anchor: tuple[int, int] | None = None
+        self._ns_numerator, self._ns_denominator = 1, 1
+        self._dropped = 0
+        self._next_beat_ns = 0
+        self._beats = 0
+        self.frames_since_open = 0
+
+    @property
+    def has_recording(self) -> bool:
+        """True once the keeper has opened one."""
+        return self._order is not None
+
+    def start(self, order: StartRecording) -> None:
+        """Segments go to this recording from now on."""
+        self._order = order
+        self._number = order.next_number
+        self._epoch_mono_ns = order.epoch_mono_ns
+
+    def source_opened(self, source: Source) -> None:
+        """A new source: the next segment begins at its first key frame."""
+        self._source = source
+        time_base = source.facts.time_base
+        self._ns_numerator = time_base.numerator * NS_PER_S
+        self._ns_denominator = time_base.denominator
+        self._segmenter = Segmenter(self._settings.segment_ns)
+        self._size = None
+        self._first_sets = None
+        self._anchor = None
+        self.frames_since_open = 0
+
+    def take(self, captured: Captured) -> None:
+        """One packet. Raises `AgentError` when it can't be stored."""
+        dts_ns = captured.dts * self._ns_numerator // self._ns_denominator
+        size = self._picture_size(captured) if captured.is_key else None
+        now = self._clock.now()
+        decision = self._segmenter.decide(
+            captured.is_key, dts_ns, captured.arrived_ns, size, now.wall_ns - now.mono_ns
+        )
+        if decision.action is Action.WAIT_FOR_KEY:
+            self._dropped += 1
+            return
+        if decision.action is Action.CUT and self._writer is not None:
+            self.end(decision.reason or CutReason.LENGTH)
+        if self._writer is None:
+            self._size = size or self._size
+            self._open_segment(captured, dts_ns)
+        elif captured.arrived_ns - self._last_arrived_ns > self._gap_limit_ns:
+            self._send(GapSeen(from_mono_ns=self._last_arrived_ns, to_mono_ns=captured.arrived_ns))
+        self._last_arrived_ns = captured.arrived_ns
+        self._meter.add(captured.arrived_ns, dts_ns, captured.is_key, captured.size)
+        self.frames_since_open += 1
+        if self._writer is not None:
+            self._writer.add(captured)
+        if now.mono_ns >= self._next_beat_ns:
+            self.beat()
+
+    def end(self, reason: CutReason) -> None:
+        """Ends the open segment, if there is one, and reports it."""
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            self._report(writer.close(), reason)
+
+    def fail(self, reason: CutReason) -> None:
+        """Leaves the open segment as it is after an error, and reports it."""
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            self._report(writer.abandon(), reason)
+
+    def detach(self) -> None:
+        """The keeper is gone: end the segment on disk; the next keeper finds it there."""
+        self._send = _nobody
+        self.end(CutReason.CRASH)
+
+    def beat(self) -> None:
+        """Heartbeat with what is durable, at most once a second."""
+        now = self._clock.now()
+        if now.mono_ns < self._next_beat_ns:
+            return
+        self._next_beat_ns = now.mono_ns + BEAT_NS
+        self._beats += 1
+        writer = self._writer
+        durable_mono_ns = None if writer is None else self._segment_mono_ns + writer.durable_media_ns
+        measured = None
+        if writer is not None and self._beats % MEASURED_EVERY_BEATS == 1:
+            measured = self._measured(self._meter.snapshot())
+        self._send(
+            Progress(
+                number=None if writer is None else self._number,
+                frames=0 if writer is None else writer.durable_frames,
+                durable_bytes=0 if writer is None else writer.size_bytes,
+                durable_mono_ns=durable_mono_ns,
+                durable_wall_ns=None
+                if durable_mono_ns is None
+                else durable_mono_ns + now.wall_ns - now.mono_ns,
+                measured=measured,
+            )
+        )
+
+    def _open_segment(self, first: Captured, dts_ns: int) -> None:
+        source, order = self._source, self._order
+        if source is None or order is None:
+            raise RuntimeError("a segment needs an open source and a recording")
+        directory = Path(order.directory)
+        if free_bytes(directory) < self._settings.keep_free_bytes:
+            raise Retry(
+                "disk.full",
+                "less space is free on the vault's disk than must be kept free",
+                "free space or replicate and remove old recordings",
+                after_s=10.0,
+            )
+        now = self._clock.now()
+        if self._epoch_mono_ns is None:
+            self._epoch_mono_ns = first.arrived_ns
+        if self._anchor is None:
+            self._anchor = (max(0, first.arrived_ns - self._epoch_mono_ns), dts_ns)
+        # By the camera's clock while the source stays open, so that segments join without overlap.
+        start_ns = max(0, self._anchor[0] + dts_ns - self._anchor[1])
+        start_wall_ns = now.wall_ns + first.arrived_ns - now.mono_ns
+        self._meter.reset()
+        self._writer = SegmentWriter(
+            SegmentPlace(
+                directory=directory,
+                recording=RecordingId(order.recording),
+                number=self._number,
+                recipient=order.recipient,
+                description=self._description(order, start_wall_ns, start_ns),
+            ),
+            template=source.template,
+            parameter_sets=self._changed_sets(source, first),
+            random=self._random,
+            mono_ns=self._clock.mono_ns,
+        )
+        self._segment_mono_ns = first.arrived_ns
+        self._send(
+            SegmentOpened(
+                number=self._number,
+                start_wall_ns=start_wall_ns,
+                start_mono_ns=first.arrived_ns,
+                start_ns=start_ns,
+            )
+        )
+
+    def _changed_sets(self, source: Source, first: Captured) -> bytes | None:
+        """Parameter sets in the stream when they are no longer those that it opened with."""
+        found = parameter_sets(source.facts.codec, bytes(first.packet)) or None
+        if self._first_sets is None:
+            self._first_sets = found
+        return found if found != self._first_sets else None
+
+    def _description(self, order: StartRecording, start_wall_ns: int, start_ns: int) -> bytes:
+        """The self-description inside a segment's plaintext (docs/formats/sealed-v1.md)."""
+        facts = {
+            "v": 1,
+            "recording": order.recording,
+            "number": self._number,
+            "channel": self._settings.channel,
+            "start_wall": rfc3339(start_wall_ns),
+            "start_ns": start_ns,
+            "level": self._settings.level,
+            "category": self._settings.category,
+        }
+        return json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()
+
+    def _picture_size(self, captured: Captured) -> tuple[int, int] | None:
+        if self._source is None:
+            return None
+        facts = self._source.facts
+        found = picture_size(facts.codec, bytes(captured.packet))
+        if found is None and self._size is None:
+            found = picture_size(facts.codec, facts.extradata)
+        return None if found is None else (found.width, found.height)
+
+    def _measured(self, measurement: Measurement) -> Measured:
+        width, height = self._size or (None, None)
+        return Measured(
+            width=width,
+            height=height,
+            frames=measurement.frames,
+            expected_frames=measurement.expected_frames,
+            duration_ns=measurement.duration_ns,
+            rate=str(measurement.rate),
+            bitrate_bps=measurement.bitrate_bps,
+            gop_max_ns=measurement.gop_max_ns,
+            longest_gap_ns=measurement.longest_gap_ns,
+            gaps=measurement.gaps,
+            lost=measurement.lost,
+            duplicates=measurement.duplicates,
+            jitter_p99_ns=measurement.jitter_p99_ns,
+        )
+
+    def _report(self, stored: Stored, reason: CutReason) -> None:
+        measurement = self._meter.snapshot()
+        width, height = self._size or (0, 0)
+        source = self._source
+        verdict = judge(
+            self._settings.spec,
+            Observed(
+                width=width,
+                height=height,
+                codec=source.facts.codec if source else None,
+                has_audio_in_output=False,
+                measurement=measurement,
+            ),
+        )
+        now = self._clock.now()
+        end_mono_ns = self._segment_mono_ns + measurement.duration_ns
+        self._send(
+            SegmentClosed(
+                number=stored.number,
+                name=stored.name,
+                size_bytes=stored.size_bytes,
+                sha256=stored.sha256,
+                final=stored.final,
+                reason=reason.value,
+                end_wall_ns=now.wall_ns + end_mono_ns - now.mono_ns,
+                end_mono_ns=end_mono_ns,
+                measured=self._measured(measurement),
+                grade=verdict.grade.value,
+                findings=tuple(
+                    FindingText(
+                        rule=finding.rule,
+                        grade=finding.grade.value,
+                        measured=finding.measured,
+                        required=finding.required,
+                    )
+                    for finding in verdict.findings
+                ),
+                dropped=self._dropped,
+            )
+        )
+        self._dropped = 0
+        self._number = stored.number + 1
+
+
+def _nobody(_message: FromChannel) -> None:
+    """Where reports go when the keeper is gone."""
+    return

@@ -1,0 +1,101 @@
+"""Opening a recording: key pair, capsule, manifest, leaf; in this order, all durable.
+
+Guarantees: no recording without a custodian; the private half goes into the capsule and is forgotten
+here; the manifest carries the plan's facts and the capsule's hash, and the opening leaf carries the
+manifest's hash, so a label can't be changed unseen (STD 8.1).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import rfc8785
+
+from agent.formats.config_v1 import ChannelConfig
+from agent.formats.ledger_v1 import LeafType
+from agent.model.ids import RecordingId, new_uuid7
+from agent.model.outgoing import Json
+from agent.model.times import Instant, rfc3339
+from agent.runtime.book import Book
+from agent.seal.capsule import make_capsule
+from agent.seal.recording_key import new_key_pair
+from agent.seal.suites import age_x25519
+from agent.vault.layout import CAPSULE_NAME, MANIFEST_NAME
+from agent.vault.store import open_recording
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRecording:
+    """A recording that may take segments."""
+
+    recording: RecordingId
+    directory: Path
+    recipient: str
+    capsule_sha256: str
+    suite: str
+
+
+def begin(
+    vault: Path,
+    box: str,
+    channel: ChannelConfig,
+    custodians: tuple[str, ...],
+    book: Book,
+    now: Instant,
+    random: Callable[[int], bytes],
+) -> OpenRecording:
+    """A new recording. Raises `Refuse` (`seal.no-recipient`) or what the disk says."""
+    recording = RecordingId(new_uuid7(now.wall_ns, random(10)))
+    keys = new_key_pair(random)
+    capsule = make_capsule(keys.identity, custodians, random)
+    capsule_sha256 = hashlib.sha256(capsule).hexdigest()
+    labels: dict[str, Json] = {
+        "category": channel.category,
+        "level": channel.level,
+        "purpose": channel.purpose,
+        "lawful_basis": channel.lawful_basis,
+    }
+    manifest: dict[str, Json] = {
+        "v": 1,
+        "recording": recording,
+        "box": box,
+        "channel": channel.id,
+        "opened": rfc3339(now.wall_ns),
+        "suite": age_x25519.NAME,
+        "recipient": keys.recipient,
+        "custodians": list(custodians),
+        "capsule_sha256": capsule_sha256,
+        "spec": {
+            "width": channel.spec.width,
+            "height": channel.spec.height,
+            "rate": channel.spec.rate,
+            "codecs": list(channel.spec.codecs),
+        },
+        **labels,
+    }
+    manifest_bytes = rfc8785.dumps(manifest) + b"\n"
+    directory = open_recording(vault, recording, capsule, manifest_bytes)
+    book.leaf(
+        LeafType.RECORDING_OPENED,
+        {
+            "recording": recording,
+            "channel": channel.id,
+            "suite": age_x25519.NAME,
+            CAPSULE_NAME: capsule_sha256,
+            MANIFEST_NAME: hashlib.sha256(manifest_bytes).hexdigest(),
+            **labels,
+        },
+        entity=channel.id,
+        event=True,
+        checkpoint=True,
+    )
+    return OpenRecording(
+        recording=recording,
+        directory=directory,
+        recipient=keys.recipient,
+        capsule_sha256=capsule_sha256,
+        suite=age_x25519.NAME,
+    )

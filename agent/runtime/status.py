@@ -1,0 +1,92 @@
+"""The box's status as a file in the runtime directory (RAM), for `edgeward status`.
+
+Guarantees: replaced whole once a second, holds no secret; its age tells whether the keeper lives.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from agent.model.errors import Refuse
+from agent.model.outgoing import Json
+from agent.model.times import NS_PER_S, Instant, rfc3339
+from agent.runtime.book import Book
+from agent.runtime.channel_keeper import ChannelKeeper
+
+STATUS_NAME = "status.json"
+
+
+def snapshot(
+    box: str, boot: int, book: Book, keepers: list[ChannelKeeper], now: Instant, link: dict[str, Json] | None
+) -> dict[str, Json]:
+    """What a person wants to know at a glance."""
+    return {
+        "v": 1,
+        "box": box,
+        "boot": boot,
+        "pid": os.getpid(),
+        "wall": rfc3339(now.wall_ns),
+        "mono_ns": now.mono_ns,
+        "clock": now.quality.value,
+        "leaves": book.leaves,
+        "outbox_failures": book.outbox_failures,
+        "link": link,
+        "channels": [channel_row(keeper, now) for keeper in keepers],
+        "alarms": [
+            {
+                "entity": alarm.entity,
+                "code": alarm.code,
+                "severity": alarm.severity,
+                "text": alarm.text,
+                "remedy": alarm.remedy,
+            }
+            for alarm in book.alarms
+        ],
+    }
+
+
+def channel_row(keeper: ChannelKeeper, now: Instant) -> dict[str, Json]:
+    """One channel. Unknown is null."""
+    channel = keeper.channel
+    view, measured = channel.view, channel.view.measured
+    age_ns = None if view.durable_mono_ns is None else now.mono_ns - view.durable_mono_ns
+    return {
+        "id": channel.config.id,
+        "signal": view.signal.value,
+        "recording": channel.recording.recording if channel.recording else None,
+        "pid": keeper.child.pid if keeper.child else None,
+        "width": measured.width if measured else None,
+        "height": measured.height if measured else None,
+        "rate": measured.rate if measured else None,
+        "bitrate_bps": measured.bitrate_bps if measured else None,
+        "verdict": view.grade,
+        "segments": channel.totals.segments,
+        "size_bytes": channel.totals.size_bytes,
+        "gaps": channel.totals.gaps,
+        "restarts": view.restarts,
+        "last_durable_age_s": None if age_ns is None else round(age_ns / NS_PER_S, 1),
+    }
+
+
+def write(directory: Path, status: dict[str, Json]) -> None:
+    """Replaces the file. It lives in RAM and is gone at boot: no fsync."""
+    temporary = directory / (STATUS_NAME + ".new")
+    temporary.write_text(json.dumps(status, ensure_ascii=False), encoding="utf-8")
+    temporary.replace(directory / STATUS_NAME)
+
+
+def read(directory: Path) -> dict[str, Json]:
+    """What the keeper last wrote. Raises `Refuse` `status.none`."""
+    try:
+        parsed = json.loads((directory / STATUS_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise Refuse(
+            "status.none",
+            "no agent has written a status here",
+            "start it: systemctl start edgeward, or edgeward run -c …",
+        )
+    return parsed

@@ -1,0 +1,86 @@
+"""One segment file on its way to the disk.
+
+Guarantees: created exclusively, only `Sealed` pieces are written (checked when called), hashed as
+written, synced on request, durable with its directory entry when `close` returns. After an error the
+file stays as it is, never deleted; `abandon` says what is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from agent.host.files import create_exclusive, fsync_dir, translate
+from agent.model.ids import RecordingId
+from agent.model.media import Sealed, Stored
+from agent.vault.layout import segment_name
+
+
+class SegmentFile:
+    """Write-only, one owner."""
+
+    def __init__(self, directory: Path, recording: RecordingId, number: int) -> None:
+        """Creates the file. Raises what `translate` makes of an OSError; an existing file is a `Halt`."""
+        self._recording = recording
+        self._number = number
+        self._path = directory / segment_name(number)
+        self._hash = hashlib.sha256()
+        self._size = 0
+        self._descriptor = create_exclusive(self._path, mode=0o640)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes written so far."""
+        return self._size
+
+    def write(self, piece: Sealed) -> None:
+        """Appends ciphertext. Unsealed bytes are refused by class."""
+        if not isinstance(piece, Sealed):
+            raise TypeError("only sealed pieces may be written to a vault")
+        view = memoryview(piece.data)
+        try:
+            while view:
+                written = os.write(self._descriptor, view)
+                self._hash.update(view[:written])
+                self._size += written
+                view = view[written:]
+        except OSError as error:
+            raise translate(error, self._path, "writing the segment") from None
+
+    def sync(self) -> None:
+        """fdatasync(2)."""
+        try:
+            os.fdatasync(self._descriptor)
+        except OSError as error:
+            raise translate(error, self._path, "syncing the segment") from None
+
+    def close(self, *, final: bool) -> Stored:
+        """Durable on return, with its name."""
+        try:
+            os.fsync(self._descriptor)
+            fsync_dir(self._path.parent)
+        except OSError as error:
+            raise translate(error, self._path, "closing the segment") from None
+        finally:
+            os.close(self._descriptor)
+        return self._stored(final=final)
+
+    def abandon(self) -> Stored:
+        """What was written when an error ended the segment; durability was not confirmed."""
+        try:
+            os.close(self._descriptor)
+        except OSError:
+            # close(2) after a failed write may report that error once more; it is already on its way up.
+            return self._stored(final=False)
+        return self._stored(final=False)
+
+    def _stored(self, *, final: bool) -> Stored:
+        return Stored(
+            recording=self._recording,
+            number=self._number,
+            name=self._path.name,
+            size_bytes=self._size,
+            sha256=self._hash.hexdigest(),
+            final=final,
+        )

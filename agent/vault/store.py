@@ -1,0 +1,96 @@
+"""What the keeper does in the vault: open a recording, list it, look at files, quarantine.
+
+Guarantees: a capsule is durable before `open_recording` returns, so there is never a segment without
+one; nothing is ever deleted, quarantine moves. The caller writes the ledger leaf next.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.host.files import fsync_dir, translate, write_atomic
+from agent.model.ids import RecordingId
+from agent.vault.layout import CAPSULE_NAME, MANIFEST_NAME, QUARANTINE, RECORDINGS, recording_dir
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundFile:
+    """A file in a vault: path relative to the vault, size, time of the last write (wall, ns)."""
+
+    path: str
+    size_bytes: int
+    modified_wall_ns: int
+
+
+def open_recording(vault: Path, recording: RecordingId, capsule: bytes, manifest: bytes) -> Path:
+    """Makes the recording's directory with capsule and manifest, all durable. Returns the directory."""
+    directory = recording_dir(vault, recording)
+    try:
+        directory.mkdir(mode=0o750)
+        write_atomic(directory / CAPSULE_NAME, capsule, mode=0o640)
+        write_atomic(directory / MANIFEST_NAME, manifest, mode=0o640)
+        fsync_dir(directory.parent)
+    except OSError as error:
+        raise translate(error, directory, "opening the recording") from None
+    return directory
+
+
+def list_recordings(vault: Path) -> list[FoundFile]:
+    """Every file below `recordings/`, sorted by path."""
+    found: list[FoundFile] = []
+    root = vault / RECORDINGS
+    try:
+        for folder, _, names in os.walk(root):
+            for name in names:
+                path = Path(folder) / name
+                status = path.lstat()
+                found.append(
+                    FoundFile(
+                        path=str(path.relative_to(vault)),
+                        size_bytes=status.st_size,
+                        modified_wall_ns=status.st_mtime_ns,
+                    )
+                )
+    except OSError as error:
+        raise translate(error, root, "listing") from None
+    return sorted(found, key=lambda file: file.path)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise translate(error, path, "reading") from None
+
+
+def quarantine(vault: Path, relative: str) -> str:
+    """Moves a file that can't be explained aside, durably; returns its new path in the vault."""
+    source = vault / relative
+    target_dir = vault / QUARANTINE / Path(relative).parent.name
+    target = target_dir / Path(relative).name
+    try:
+        target_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+        suffix = 0
+        while target.exists():
+            suffix += 1
+            target = target_dir / f"{Path(relative).name}.{suffix}"
+        source.rename(target)
+        fsync_dir(target_dir)
+        fsync_dir(source.parent)
+    except OSError as error:
+        raise translate(error, source, "moving aside") from None
+    return str(target.relative_to(vault))
+
+
+def free_bytes(vault: Path) -> int:
+    """Bytes that this process may still write. Unknown counts as none (raises, never guesses)."""
+    try:
+        status = os.statvfs(vault)
+    except OSError as error:
+        raise translate(error, vault, "asking for the free space of") from None
+    return status.f_bavail * status.f_frsize

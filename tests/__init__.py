@@ -1,0 +1,1 @@
+"""Tests of edgeward, in layers (docs/architecture.md)."""

@@ -1,0 +1,1 @@
+"""Simulators of the world, themselves under conformance."""

@@ -1,0 +1,158 @@
+"""MQTT messages as bytes: every vector, every schema, and what must be refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.formats import mqtt_v1
+from agent.link.client import LinkSettings, Secret
+from agent.model.errors import Refuse
+from agent.model.outgoing import Outgoing, Priority
+from agent.model.times import ClockQuality, Instant
+
+ROOT = Path(__file__).parents[3]
+VECTORS = ROOT / "tests/vectors/mqtt-v1"
+SCHEMAS = ROOT / "docs/formats/mqtt-v1"
+CASES = sorted(path for path in VECTORS.iterdir() if path.is_dir())
+
+
+def _envelope(seq: int | None = 7, replaces: tuple[int, ...] = ()) -> mqtt_v1.Envelope:
+    at = Instant(wall_ns=1_795_478_400_123_456_789, mono_ns=5_000_999_999, quality=ClockQuality.SYNCED)
+    return mqtt_v1.Envelope(box="box-1", boot="boot-a", session=3, seq=seq, at=at, replaces=replaces)
+
+
+def _case(folder: Path) -> tuple[dict[str, Any], bytes]:
+    return json.loads((folder / "case.json").read_text()), (folder / "payload.json").read_bytes()
+
+
+@pytest.mark.parametrize("folder", CASES, ids=lambda path: path.name)
+def test_vectors(folder: Path) -> None:
+    case, payload = _case(folder)
+    if folder.name.endswith("_fail"):
+        with pytest.raises(Refuse) as caught:
+            mqtt_v1.decode(payload)
+        assert caught.value.code == case["expected"] == "mqtt.bad-message"
+        return
+    fields = mqtt_v1.decode(payload)
+    assert case["expected"] == "ok"
+    _check(json.loads((SCHEMAS / f"{case['schema']}.schema.json").read_text()), fields)
+    if case["kind"] == "will":
+        assert mqtt_v1.encode_will(_envelope(None)) == payload
+        return
+    message = Outgoing(
+        entity=case["entity"],
+        kind=case["kind"],
+        type=case["type"],
+        body=case["body"],
+        priority=Priority.EVENT,
+    )
+    assert mqtt_v1.encode(message, _envelope(replaces=tuple(case.get("replaces", [])))) == payload
+    assert mqtt_v1.topic("box-1", message) == case["topic"]
+
+
+def test_every_schema_has_a_vector() -> None:
+    used = {_case(folder)[0].get("schema") for folder in CASES}
+    named = {path.name.removesuffix(".schema.json") for path in SCHEMAS.glob("*.schema.json")}
+    assert named - {"envelope"} <= used
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "null": (type(None),),
+    "array": (list,),
+    "object": (dict,),
+}
+
+
+def _check(schema: dict[str, Any], value: Any) -> None:
+    """The few words of JSON Schema that our schemas use; an unknown word is an error."""
+    known = {
+        "$schema",
+        "$id",
+        "title",
+        "description",
+        "type",
+        "properties",
+        "required",
+        "enum",
+        "const",
+        "items",
+        "minimum",
+        "allOf",
+        "$ref",
+        "additionalProperties",
+        "pattern",
+        "maxItems",
+        "minItems",
+    }
+    assert schema.keys() <= known
+    for part in schema.get("allOf", []):
+        _check(part, value)
+    if "$ref" in schema:
+        _check(json.loads((SCHEMAS / schema["$ref"]).read_text()), value)
+    if "type" in schema:
+        names = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+        assert any(isinstance(value, _TYPES[name]) for name in names), (schema, value)
+    if "enum" in schema:
+        assert value in schema["enum"]
+    if "const" in schema:
+        assert value == schema["const"]
+    for name in schema.get("required", []):
+        assert name in value, name
+    for name, part in schema.get("properties", {}).items():
+        if name in value:
+            _check(part, value[name])
+    for each in value if "items" in schema and isinstance(value, list) else []:
+        _check(schema["items"], each)
+
+
+@pytest.mark.parametrize(
+    ("entity", "kind", "type_"),
+    [
+        ("ch0/x", "e", "x"),
+        ("+", "e", "x"),
+        ("_", "cmd", "x"),
+        ("_", "e", "#"),
+        ("", "e", "x"),
+        ("_", "e", "X"),
+    ],
+)
+def test_a_wrong_topic_is_our_mistake(entity: str, kind: str, type_: str) -> None:
+    with pytest.raises(ValueError, match="not a topic"):
+        mqtt_v1.topic_of("box-1", entity, kind, type_)
+
+
+def test_oversize_is_refused_unread() -> None:
+    with pytest.raises(Refuse) as caught:
+        mqtt_v1.decode(b" " * (mqtt_v1.MAX_BYTES + 1))
+    assert caught.value.code == "mqtt.bad-message"
+
+
+@given(st.binary(max_size=200))
+def test_garbage_is_refused_and_nothing_else_happens(data: bytes) -> None:
+    with pytest.raises(Refuse):
+        mqtt_v1.decode(data)
+
+
+def test_deep_nesting_is_refused() -> None:
+    with pytest.raises(Refuse):
+        mqtt_v1.decode(b"[" * 100_000)
+
+
+def test_a_will_has_no_number() -> None:
+    with pytest.raises(ValueError, match="sequence"):
+        mqtt_v1.encode_will(_envelope(1))
+
+
+def test_a_secret_is_never_printed() -> None:
+    settings = LinkSettings(host="h", port=1, box="b", password=Secret("planted"))
+    assert "planted" not in f"{settings} {settings!r} {settings.password}"

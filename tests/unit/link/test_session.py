@@ -1,0 +1,141 @@
+"""The connection's state machine: a script of what happened in, a list of what to do out."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.link import session as act
+from agent.link.backoff import reconnect_delay_s, refused_delay_s
+from agent.link.session import Phase, Session
+
+S = 1_000_000_000
+
+
+def online(now: int = 0, *, receive_maximum: int = 65535, keepalive_s: int | None = None) -> Session:
+    session = Session(keepalive_s=30, random=lambda: 0.5)
+    assert session.tick(now) == [act.Connect()]
+    session.connack(0, now, receive_maximum=receive_maximum, keepalive_s=keepalive_s)
+    return session
+
+
+def test_birth_comes_before_all_else_and_the_window_is_ours() -> None:
+    session = Session(keepalive_s=30, random=lambda: 0.5)
+    session.tick(0)
+    assert session.connack(0, 0) == [act.Announce(True), act.Claim(16, 32, False)]
+
+
+@pytest.mark.parametrize(("receive_maximum", "window"), [(1, 1), (10, 10), (16, 16), (65535, 16)])
+def test_the_smaller_window_counts(receive_maximum: int, window: int) -> None:
+    session = online(receive_maximum=receive_maximum)
+    assert session.tick(1) == [act.Claim(window, 32, False)]
+    session.claimed(list(range(window)), 0)
+    assert session.tick(2) == []
+    assert session.puback(0, 0, 3) == [act.Done(0)]
+    assert session.tick(4) == [act.Claim(1, 32, False)]
+
+
+def test_a_silent_broker_is_a_lost_one_after_twice_the_keepalive() -> None:
+    session = online()
+    session.inbound(10 * S)
+    assert session.tick(70 * S)[0] == act.Claim(16, 32, False)
+    assert session.tick(70 * S + 1) == [act.Close(False)]
+    assert (session.last_error, session.phase) == ("mqtt.silent", Phase.WAITING)
+
+
+def test_the_brokers_keepalive_counts() -> None:
+    session = online(keepalive_s=5)
+    assert session.tick(10 * S + 1) == [act.Close(False)]
+
+
+def test_no_connack_is_a_failed_try() -> None:
+    session = Session(keepalive_s=30, random=lambda: 0.5)
+    session.tick(0)
+    assert session.tick(15 * S) == [act.Close(False)]
+    assert session.last_error == "mqtt.no-connack"
+
+
+def test_waits_grow_and_only_a_delivered_message_resets_them() -> None:
+    session = Session(keepalive_s=30, random=lambda: 1.0)
+    now, waits = 0, []
+    for _ in range(8):
+        assert session.tick(now) == [act.Connect()]
+        session.connack(0, now)
+        session.lost("mqtt.lost", now)
+        assert session.tick(now) == []
+        start = now
+        while session.phase is Phase.WAITING and (step := session.wait_s(now)) != 0:
+            now += round(step * S)
+        waits.append((now - start) // S)
+    assert waits == [2, 4, 8, 16, 32, 60, 60, 60]
+    session.tick(now)
+    session.connack(0, now)
+    session.claimed([1], 0)
+    session.puback(1, 0x10, now)
+    session.lost("mqtt.lost", now)
+    assert session.tick(now + 2 * S) == [act.Connect()]
+
+
+@pytest.mark.parametrize("reason", [0x85, 0x86, 0x87, 0x8A, 0x8C])
+def test_refused_credentials_wait_five_minutes(reason: int) -> None:
+    session = Session(keepalive_s=30, random=lambda: 0.0)
+    session.tick(0)
+    assert session.connack(reason, 0) == [act.Close(False)]
+    assert session.last_error == f"mqtt.connack-{reason:02x}"
+    assert session.tick(300 * S - 1) == []
+    assert session.tick(300 * S) == [act.Connect()]
+
+
+def test_puback_reasons() -> None:
+    session = online()
+    session.claimed([1, 2, 3, 4], 0)
+    assert session.puback(1, 0x00, 0) == [act.Done(1)]
+    assert session.puback(2, 0x10, 0) == [act.Done(2)]
+    assert session.puback(3, 0x87, 0) == [act.Refused(3, 0x87)]
+    assert session.puback(4, 0x97, 0) == [act.Release(4)]
+    assert session.puback(4, 0x00, 0) == []
+    assert session.tick(5 * S - 1) == []
+    assert session.tick(5 * S) == [act.Claim(16, 32, False)]
+
+
+def test_the_backlog_is_slowed_and_the_rest_is_not() -> None:
+    session = online()
+    session.claimed(list(range(16)), 16)
+    for each in range(16):
+        session.puback(each, 0, 0)
+    session.claimed(list(range(16)), 16)
+    for each in range(16):
+        session.puback(each, 0, 0)
+    assert session.tick(0) == [act.Claim(16, 0, False)]
+    assert session.wait_s(0) < 0.1
+    assert session.tick(S // 20) == [act.Claim(16, 10, False)]
+
+
+def test_goodbye_waits_for_its_own_puback() -> None:
+    session = online()
+    session.claimed([1], 0)
+    assert session.stop() == [act.SayOffline()]
+    session.farewell_is(2)
+    assert session.stop() == []
+    assert session.tick(0) == [act.Claim(15, 32, True)]
+    session.claimed([2], 0)
+    assert session.puback(1, 0, 0) == [act.Done(1)]
+    assert session.puback(2, 0, 0) == [act.Done(2), act.Close(True)]
+    assert session.ended
+    assert session.lost("mqtt.lost", 0) == []
+
+
+def test_goodbye_to_nobody_is_short() -> None:
+    session = Session(keepalive_s=30, random=lambda: 0.5)
+    assert session.stop() == [act.Close(False)]
+    lost = online()
+    lost.stop()
+    assert lost.lost("mqtt.lost", 0) == [act.Close(False)]
+    assert lost.ended
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))
+def test_waits_stay_in_their_bounds(failures: int, number: float) -> None:
+    assert 1 <= reconnect_delay_s(failures, number) <= 60
+    assert 300 <= refused_delay_s(number) <= 360
