@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
 
 import pytest
@@ -23,6 +24,19 @@ def _has_rtsp_server() -> bool:
     )
 
 
+def _can_mount() -> bool:
+    """True when a small disk of our own can be mounted, to be filled up or made read-only."""
+    if os.geteuid() != 0:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=64k", "none", folder], capture_output=True, check=False
+        )
+        if mounted.returncode == 0:
+            subprocess.run(["umount", folder], check=True)
+        return mounted.returncode == 0
+
+
 def _on_path(program: str) -> Callable[[], bool]:
     path = os.environ.get("PATH", "") + ":/usr/sbin"
     return lambda: shutil.which(program, path=path) is not None
@@ -33,6 +47,7 @@ _KNOWN: dict[str, Callable[[], bool]] = {
     "ffmpeg": _on_path("ffmpeg"),
     "gst-rtsp-server": _has_rtsp_server,
     "mosquitto": _on_path("mosquitto"),
+    "mount (as root)": _can_mount,
     "systemd-analyze": _on_path("systemd-analyze"),
 }
 _found: dict[str, bool] = {}

@@ -60,20 +60,28 @@ def _row(name: str, seen: Seen, local: Mapping[str, Any], older_s: float) -> Row
         value = told.get(key)
         return local.get(local_key or key) if value is None else value
 
-    width, height, rate = first("width"), first("height"), first("rate")
+    width, height, rate = first("width"), first("height"), _rate(told, local)
     age_s = local.get("last_durable_age_s")
     alarms = sum(1 for entity, _ in seen.alarms if entity in (name, "_"))
     return Row(
         channel=name,
         signal=str(first("signal") or "-"),
         size="-" if width is None or height is None else f"{width}x{height}",
-        rate="-" if rate is None else f"{float(Fraction(str(rate))):.2f} Hz",
+        rate="-" if rate is None else f"{float(rate):.2f} Hz",
         verdict=str(first("verdict") or "-"),
         segments=_text(first("segments")),
         size_bytes=readable_bytes(first("bytes", "size_bytes")),
         durable="-" if age_s is None else f"{max(0.0, age_s + older_s):.1f} s ago",
         alarms=str(alarms) if alarms else "none",
     )
+
+
+def _rate(told: Mapping[str, Any], local: Mapping[str, Any]) -> Fraction | None:
+    """The measured rate: as MQTT tells it, else as the status file spells it."""
+    if told.get("rate_num") is not None:
+        return Fraction(told["rate_num"], told["rate_den"])
+    text = local.get("rate")
+    return None if text is None else Fraction(str(text)) or None
 
 
 def _text(value: object) -> str:

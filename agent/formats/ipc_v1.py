@@ -44,12 +44,17 @@ class SourceLost:
 
 @strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
 class SegmentOpened:
-    """The first frame of a segment was taken. `start_ns` is media time since the recording's first frame."""
+    """The first frame of a segment was taken. `start_ns` is media time since the recording's first frame.
+
+    Width and height are those of the bitstream, null when they can't be read.
+    """
 
     number: int = Field(ge=0)
     start_wall_ns: int
     start_mono_ns: int
     start_ns: int
+    width: int | None = None
+    height: int | None = None
     t: Literal["segment-opened"] = "segment-opened"
 
 

@@ -28,7 +28,7 @@ CLEAR_PROPERTY = "edgeward-envelope"
 _BOX = re.compile(BOX_PATTERN)
 _ENTITY = re.compile(rf"^_$|{CHANNEL_PATTERN}")
 _TYPE = re.compile(r"^[a-z][a-z0-9_-]{0,47}$")
-_KINDS = frozenset({"status", "birth", "twin", "state", "m", "a", "e"})
+_KINDS = frozenset({"status", "birth", "twin", "state", "m", "a", "e", "ckpt"})
 _RESERVED = frozenset({"v", "box", "boot", "session", "seq", "ts", "mono_ms", "clk", "replaces"})
 
 

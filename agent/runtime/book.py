@@ -7,8 +7,7 @@ keeper (`Halt`); an outbox that can't be written never stops a recording, it is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 
 from agent.formats.ledger_v1 import LeafType
 from agent.ledger.log import Ledger
@@ -16,21 +15,12 @@ from agent.link.outbox import Outbox
 from agent.model.errors import AgentError
 from agent.model.outgoing import Json, Outgoing, Priority
 from agent.model.ports.clock import Clock
-from agent.model.times import NS_PER_S, rfc3339
+from agent.model.times import NS_PER_S
+from agent.runtime import telemetry
+from agent.runtime.telemetry import Alarm
 
 CHECKPOINT_BUSY_NS = 10 * NS_PER_S
 CHECKPOINT_IDLE_NS = 60 * NS_PER_S
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alarm:
-    """Something a person must look at. `code` is the error's stable code."""
-
-    entity: str
-    code: str
-    severity: str
-    text: str
-    remedy: str
 
 
 class Book:
@@ -84,6 +74,16 @@ class Book:
             self.checkpoint()
         return index
 
+    def outbox_rows(self) -> int | None:
+        """How many messages wait; None without an outbox, or when it can't be asked."""
+        if self._outbox is None:
+            return None
+        try:
+            return self._outbox.depth(self._clock.now()).total_rows
+        except AgentError:
+            self.outbox_failures += 1
+            return None
+
     def tell(self, message: Outgoing) -> None:
         """Queues a message. Reporting never stops recording (STD 4 c)."""
         if self._outbox is None:
@@ -101,62 +101,32 @@ class Book:
         if key in self._alarms:
             return
         self._alarms[key] = alarm
-        facts: dict[str, Json] = {
-            "entity": alarm.entity,
-            "code": alarm.code,
-            "severity": alarm.severity,
-            "text": alarm.text,
-            "remedy": alarm.remedy,
-        }
-        self._ledger.append(self._clock.now(), self._boot, LeafType.ALARM_RAISED, facts)
-        self.tell(
-            Outgoing(
-                entity=alarm.entity,
-                kind="a",
-                type=alarm.code.replace(".", "-"),
-                body={**facts, "since": rfc3339(self._clock.now().wall_ns)},
-                priority=Priority.ALARM,
-                retain=True,
-            )
-        )
+        now = self._clock.now()
+        self._ledger.append(now, self._boot, LeafType.ALARM_RAISED, telemetry.alarm_facts(alarm))
+        self.tell(telemetry.alarm_raised(alarm, now.wall_ns))
 
     def close_alarms(self, entity: str, prefix: str) -> None:
         """Closes the alarms of `entity` whose code begins with `prefix`."""
         for key in [key for key in self._alarms if key[0] == entity and key[1].startswith(prefix)]:
-            alarm = self._alarms.pop(key)
-            self._ledger.append(
-                self._clock.now(),
-                self._boot,
-                LeafType.ALARM_CLOSED,
-                {"entity": alarm.entity, "code": alarm.code},
-            )
-            self.tell(
-                Outgoing(
-                    entity=alarm.entity,
-                    kind="a",
-                    type=alarm.code.replace(".", "-"),
-                    body=None,
-                    priority=Priority.ALARM,
-                    retain=True,
-                )
-            )
+            del self._alarms[key]
+            self._close_alarm(*key, why="over")
+
+    def close_inherited(self, alarms: Iterable[tuple[str, str]]) -> None:
+        """Closes what an earlier run left raised: a cause that lasts raises its alarm anew."""
+        for entity, code in alarms:
+            self._close_alarm(entity, code, why="restart")
+
+    def _close_alarm(self, entity: str, code: str, *, why: str) -> None:
+        facts: dict[str, Json] = {"entity": entity, "code": code, "why": why}
+        self._ledger.append(self._clock.now(), self._boot, LeafType.ALARM_CLOSED, facts)
+        self.tell(telemetry.alarm_cleared(entity, code))
 
     def checkpoint(self) -> None:
         """Signs the tree as it is now and publishes the head."""
         note = self._ledger.checkpoint(self._clock.now())
         self._checkpoint_at_ns = self._clock.mono_ns()
         self._checkpoint_size = self._ledger.size
-        self.tell(
-            Outgoing(
-                entity="_",
-                kind="ckpt",
-                type="head",
-                body={"note": note.decode()},
-                priority=Priority.STATE,
-                retain=True,
-                coalesce=True,
-            )
-        )
+        self.tell(telemetry.ledger_head(note))
 
     def tick(self, *, busy: bool) -> None:
         """Signs a checkpoint when one is due."""

@@ -25,7 +25,7 @@ from agent.model.ports.clock import Clock
 from agent.model.times import from_rfc3339
 from agent.model.verdict import Grade
 from agent.runtime.book import Book
-from agent.runtime.channel_book import Totals, adopted_body, closing_body
+from agent.runtime.leaves import Totals, adopted_body, closing_body
 from agent.seal.suites import age_x25519
 from agent.vault.identity import lock_vault, open_vault
 from agent.vault.layout import LEDGER
@@ -39,7 +39,7 @@ PUBLIC_NAME = "signing.vkey"
 
 @dataclass(slots=True, kw_only=True)
 class ChannelPast:
-    """Where a channel's last recording ended, for the gap that follows."""
+    """Where the account of a channel ends, for the gap that follows."""
 
     end_wall_ns: int | None = None
     cause: GapCause = GapCause.RESTART
@@ -52,6 +52,7 @@ class Past:
     recordings: dict[RecordingId, KnownRecording] = field(default_factory=dict)
     totals: dict[RecordingId, Totals] = field(default_factory=dict)
     channels: dict[ChannelId, ChannelPast] = field(default_factory=dict)
+    alarms: dict[tuple[str, str], None] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -164,18 +165,36 @@ def _take(past: Past, leaf: Leaf) -> None:
         past.totals[recording] = Totals()
     elif leaf.type is LeafType.SEGMENT:
         _take_segment(past, body)
-    elif leaf.type is LeafType.GAP and (recording_id := body.get("recording")) is not None:
-        if (totals := past.totals.get(RecordingId(str(recording_id)))) is not None:
-            totals.gaps += 1
+    elif leaf.type is LeafType.GAP:
+        _take_gap(past, body)
     elif leaf.type is LeafType.RECORDING_CLOSED:
         recording = RecordingId(str(body["recording"]))
         past.recordings[recording].closed = True
         past.totals.pop(recording, None)
-        end = body.get("end")
-        past.channels[ChannelId(str(body["channel"]))] = ChannelPast(
-            end_wall_ns=from_rfc3339(str(end)) if end is not None else None,
-            cause=GapCause(str(body["cause"])),
-        )
+        if (end := body.get("end")) is not None:
+            _account(past, ChannelId(str(body["channel"])), str(end), GapCause(str(body["cause"])))
+    elif leaf.type is LeafType.SHUTDOWN:
+        for channel_past in past.channels.values():
+            channel_past.cause = GapCause.STOPPED
+    elif leaf.type is LeafType.ALARM_RAISED:
+        past.alarms[str(body["entity"]), str(body["code"])] = None
+    elif leaf.type is LeafType.ALARM_CLOSED:
+        past.alarms.pop((str(body["entity"]), str(body["code"])), None)
+
+
+def _take_gap(past: Past, body: Mapping[str, Json]) -> None:
+    if (recording := body.get("recording")) is not None:
+        totals = past.totals.get(RecordingId(str(recording)))
+        if totals is not None:
+            totals.gaps += 1
+    _account(past, ChannelId(str(body["channel"])), str(body["to"]), GapCause.RESTART)
+
+
+def _account(past: Past, channel: ChannelId, until: str, cause: GapCause) -> None:
+    """The channel is accounted for `until` this moment; what follows has `cause` unless a leaf says more."""
+    known = past.channels.setdefault(channel, ChannelPast())
+    known.end_wall_ns = max(known.end_wall_ns or 0, from_rfc3339(until))
+    known.cause = cause
 
 
 def _take_segment(past: Past, body: Mapping[str, Json]) -> None:
@@ -185,11 +204,9 @@ def _take_segment(past: Past, body: Mapping[str, Json]) -> None:
     known.next_number = max(known.next_number, _count(body["number"]) + 1)
     if body["start"] is not None:
         known.last_end_wall_ns = from_rfc3339(str(body["start"])) + _count(body["duration_ms"]) * 1_000_000
-    totals.segments += 1
-    totals.size_bytes += _count(body["size_bytes"])
+    totals.add_file(_count(body["size_bytes"]), str(body["sha256"]))
     totals.frames += _count(body["frames"])
     totals.expected += _count(body["frames_expected"])
-    totals.hashes.append(bytes.fromhex(str(body["sha256"])))
     if body["verdict"] is not None:
         totals.grades.append(Grade(str(body["verdict"])))
 
@@ -213,9 +230,7 @@ def recover(vault: Path, past: Past, book: Book) -> None:
                 )
                 book.leaf(LeafType.SEGMENT, body, entity=known.channel, event=True)
                 totals = past.totals[action.recording]
-                totals.segments += 1
-                totals.size_bytes += action.size_bytes
-                totals.hashes.append(bytes.fromhex(str(body["sha256"])))
+                totals.add_file(action.size_bytes, str(body["sha256"]))
             case QuarantineFile():
                 moved = quarantine(vault, action.path)
                 book.leaf(
@@ -233,6 +248,8 @@ def recover(vault: Path, past: Past, book: Book) -> None:
                     capsule_sha256=None,
                 )
                 book.leaf(LeafType.RECORDING_CLOSED, body, entity=action.channel, event=True)
-                past.channels[action.channel] = ChannelPast(
-                    end_wall_ns=action.end_wall_ns, cause=GapCause.RESTART
-                )
+                known_past = past.channels.setdefault(action.channel, ChannelPast())
+                if action.end_wall_ns is not None:
+                    known_past.end_wall_ns = max(known_past.end_wall_ns or 0, action.end_wall_ns)
+                known_past.cause = GapCause.RESTART
+    book.close_inherited(past.alarms)

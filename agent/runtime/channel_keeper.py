@@ -12,15 +12,16 @@ import socket
 from collections.abc import Callable
 
 from agent.formats.ipc_v1 import MAX_BYTES, StopChannel, Stopped, decode_from_channel, encode
-from agent.model.errors import AgentError, Halt
-from agent.model.media import GapCause
+from agent.model.errors import AgentError, Halt, Retry
 from agent.model.ports.clock import Clock
-from agent.runtime.book import Alarm, Book
+from agent.runtime.book import Book
 from agent.runtime.channel_book import ChannelBook
 from agent.runtime.channel_settings import ChannelSettings, encode_settings
+from agent.runtime.telemetry import Alarm
 from agent.runtime.zygote_client import Child, ZygoteClient
 
-HUNG_S = 10.0
+# Longer than opening a silent camera with audio may take: twice FFmpeg's 5 s (device/drivers/rtsp.py).
+HUNG_S = 15.0
 STOP_S = 8.0
 RESTART_S = 0.2
 LONGEST_RESTART_S = 2.0
@@ -58,7 +59,11 @@ class ChannelKeeper:
         """Until stopped. Raises `Halt` when the book can't be written."""
         delay_s = RESTART_S
         while not self._stopping.is_set():
-            heard = await self._one_life()
+            try:
+                heard = await self._one_life()
+            except Retry as error:
+                self._refused(error)
+                heard = 0
             if self._stopping.is_set() or self.channel.view.finished:
                 break
             delay_s = RESTART_S if heard > 10 else min(delay_s * 2, LONGEST_RESTART_S)
@@ -94,7 +99,7 @@ class ChannelKeeper:
             self._log(f"channel {self.channel.config.id}: process ended: {how}")
             self.channel.process_died(how)
             if self._stopping.is_set():
-                self.channel.close_recording(GapCause.STOPPED)
+                self.channel.stopped()
         return heard
 
     async def _next(self, child: Child) -> bytes:

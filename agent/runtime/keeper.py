@@ -23,17 +23,20 @@ from agent.host.notify import SystemdNotifier
 from agent.link.client import Link
 from agent.model.errors import AgentError
 from agent.model.ids import ChannelId
-from agent.model.media import GapCause, Signal
-from agent.model.outgoing import Json, Outgoing, Priority
+from agent.model.media import Signal
+from agent.model.outgoing import Json
 from agent.model.ports.clock import Clock
 from agent.model.times import NS_PER_S
-from agent.runtime import status
-from agent.runtime.book import Alarm, Book
+from agent.runtime import status, telemetry
+from agent.runtime.book import Book
 from agent.runtime.boot import Booted, ChannelPast, boot, recover, signing_key
 from agent.runtime.channel_book import ChannelBook
 from agent.runtime.channel_keeper import ChannelKeeper
+from agent.runtime.clock_watch import ClockWatch
 from agent.runtime.link_wiring import make_link
 from agent.runtime.load_config import channel_settings
+from agent.runtime.telemetry import Alarm
+from agent.runtime.unrecorded import Unrecorded
 from agent.runtime.zygote_client import ZygoteClient
 from agent.vault.store import free_bytes
 
@@ -57,6 +60,7 @@ class Keeper:
         self._stop = asyncio.Event()
         self._signals = 0
         self._link: Link | None = None
+        self._clock_watch = ClockWatch()
 
     async def run(self) -> None:
         """Until a stop signal. Raises `AgentError` when the box can't boot or the ledger fails."""
@@ -95,7 +99,7 @@ class Keeper:
     def _enter_boot(self, booted: Booted, book: Book) -> None:
         book.leaf(
             LeafType.BOOT,
-            {"boot": booted.boot, "vault": booted.vault_id, "torn": len(booted.ledger.torn)},
+            {"vault": booted.vault_id, "torn": len(booted.ledger.torn)},
             event=True,
         )
         recover(self._config.box.vault_dir, booted.past, book)
@@ -112,8 +116,7 @@ class Keeper:
             book=book,
             clock=self._clock,
             random=os.urandom,
-            last_end_wall_ns=past.end_wall_ns,
-            last_cause=past.cause,
+            unrecorded=Unrecorded(past.end_wall_ns, past.cause),
         )
 
     def _install_signals(self) -> None:
@@ -143,7 +146,7 @@ class Keeper:
             ticker.cancel()
             stopper.cancel()
         for keeper in keepers:
-            keeper.channel.close_recording(GapCause.STOPPED)
+            keeper.channel.stopped()
         self._write_status(keepers, booted, book)
 
     def _all_finite(self) -> bool:
@@ -166,6 +169,7 @@ class Keeper:
                     keeper.channel.publish_state()
             book.tick(busy=any(keeper.channel.recording for keeper in keepers))
             self._watch_link(book)
+            self._watch_clock(book)
             self._write_status(keepers, booted, book)
             ticks += 1
             await asyncio.sleep(TICK_S)
@@ -192,15 +196,36 @@ class Keeper:
                 )
             )
 
+    def _watch_clock(self, book: Book) -> None:
+        now = self._clock.now()
+        step_ns = self._clock_watch.look(now)
+        if step_ns is not None:
+            step_ms = round(step_ns / 1e6)
+            book.leaf(LeafType.CLOCK_STEP, {"step_ms": step_ms}, event=True, checkpoint=True)
+            book.raise_alarm(
+                Alarm(
+                    entity="_",
+                    code="clock.stepped",
+                    severity="warning",
+                    text=f"the wall clock was set by {step_ms / 1000:+.3f} s while the agent ran",
+                    remedy="check the time server and the battery of the box; times before are as they were",
+                )
+            )
+        elif self._clock_watch.calm(now):
+            book.close_alarms("_", "clock.")
+
     def _publish_box(self, book: Book) -> None:
         process = psutil.Process()
         times = process.cpu_times()
-        body: dict[str, Json] = {
-            "rss_bytes": process.memory_info().rss,
-            "cpu_s": round(times.user + times.system, 2),
-            "free_bytes": self._free_bytes(book),
-        }
-        book.tell(Outgoing(entity="_", kind="m", type="box", body=body, priority=Priority.MEASUREMENT))
+        book.tell(
+            telemetry.box_measurement(
+                cpu_s=times.user + times.system,
+                rss_bytes=process.memory_info().rss,
+                free_bytes=self._free_bytes(book),
+                outbox_rows=book.outbox_rows(),
+                outbox_failures=book.outbox_failures,
+            )
+        )
 
     def _free_bytes(self, book: Book) -> int | None:
         try:
@@ -228,10 +253,21 @@ class Keeper:
                 "last_error": stats.last_error,
             }
         now = self._clock.now()
-        status.write(
-            self._config.box.runtime_dir,
-            status.snapshot(self._config.box.id, booted.boot, book, keepers, now, link),
-        )
+        snapshot = status.snapshot(self._config.box.id, booted.boot, book, keepers, now, link)
+        try:
+            status.write(self._config.box.runtime_dir, snapshot)
+        except AgentError as error:
+            book.raise_alarm(
+                Alarm(
+                    entity="_",
+                    code="status.unwritable",
+                    severity="warning",
+                    text=error.text,
+                    remedy=error.advice,
+                )
+            )
+        else:
+            book.close_alarms("_", "status.")
 
     def _leave(self, book: Book) -> None:
         book.leaf(LeafType.SHUTDOWN, {"signals": self._signals}, event=True, checkpoint=True)

@@ -200,8 +200,11 @@ class Recorder:
             mono_ns=self._clock.mono_ns,
         )
         self._segment_mono_ns = first.arrived_ns
+        width, height = self._size or (None, None)
         self._send(
             SegmentOpened(
+                width=width,
+                height=height,
                 number=self._number,
                 start_wall_ns=start_wall_ns,
                 start_mono_ns=first.arrived_ns,

@@ -9,9 +9,11 @@ import json
 import os
 from pathlib import Path
 
+from agent.host.files import translate
 from agent.model.errors import Refuse
 from agent.model.outgoing import Json
 from agent.model.times import NS_PER_S, Instant, rfc3339
+from agent.runtime import telemetry
 from agent.runtime.book import Book
 from agent.runtime.channel_keeper import ChannelKeeper
 
@@ -34,16 +36,7 @@ def snapshot(
         "outbox_failures": book.outbox_failures,
         "link": link,
         "channels": [channel_row(keeper, now) for keeper in keepers],
-        "alarms": [
-            {
-                "entity": alarm.entity,
-                "code": alarm.code,
-                "severity": alarm.severity,
-                "text": alarm.text,
-                "remedy": alarm.remedy,
-            }
-            for alarm in book.alarms
-        ],
+        "alarms": [telemetry.alarm_facts(alarm) for alarm in book.alarms],
     }
 
 
@@ -71,10 +64,13 @@ def channel_row(keeper: ChannelKeeper, now: Instant) -> dict[str, Json]:
 
 
 def write(directory: Path, status: dict[str, Json]) -> None:
-    """Replaces the file. It lives in RAM and is gone at boot: no fsync."""
+    """Replaces the file. It lives in RAM and is gone at boot: no fsync. Raises `AgentError` `disk.*`."""
     temporary = directory / (STATUS_NAME + ".new")
-    temporary.write_text(json.dumps(status, ensure_ascii=False), encoding="utf-8")
-    temporary.replace(directory / STATUS_NAME)
+    try:
+        temporary.write_text(json.dumps(status, ensure_ascii=False), encoding="utf-8")
+        temporary.replace(directory / STATUS_NAME)
+    except OSError as error:
+        raise translate(error, temporary, "writing the status to") from None
 
 
 def read(directory: Path) -> dict[str, Json]:

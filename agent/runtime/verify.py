@@ -14,7 +14,7 @@ from agent.formats.ledger_v1 import Leaf, LeafType
 from agent.ledger.check import check_log, read_leaves
 from agent.model.errors import AgentError
 from agent.model.outgoing import Json
-from agent.runtime.channel_book import segments_root
+from agent.runtime.leaves import segments_root
 from agent.vault.layout import CAPSULE_NAME, LEDGER, MANIFEST_NAME, RECORDINGS
 from agent.vault.store import list_recordings, sha256_of
 

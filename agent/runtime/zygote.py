@@ -3,7 +3,7 @@ forks channel processes, so that isolation costs little memory.
 
 Guarantees: every child is reaped and its end reported; when the keeper dies, children get five seconds
 to end their segments and are then killed; core dumps are off. It gets from the keeper only a
-channel's name and a socket. Run as `python -m agent.runtime.zygote CONTROL_FD LOCK_FD`.
+channel's name and a socket. Run as `python -m agent.runtime.zygote CONTROL_FD`.
 """
 
 from __future__ import annotations
@@ -56,8 +56,6 @@ class Zygote:
         message = json.loads(data)
         if message["t"] == "spawn":
             self._spawn(message["channel"], descriptors[0])
-        elif message["t"] == "kill" and message["pid"] in self._children:
-            os.kill(message["pid"], signal.SIGKILL)
         return True
 
     def _spawn(self, channel: str, descriptor: int) -> None:

@@ -56,6 +56,11 @@ class QuarantineFile:
     reason: str
 
 
+# How much of the video before a segment's last write may be missing after a stop at any moment: the
+# promise for a power cut (docs/formats/sealed-v1.md). A gap begins this much earlier, so that it covers
+# all that is lost; it may overlap what the unfinished segment still yields.
+LOSS_BOUND_NS = 1_000_000_000
+
 Action: TypeAlias = AdoptSegment | CloseRecording | QuarantineFile
 
 
@@ -83,7 +88,10 @@ def plan(known: Mapping[RecordingId, KnownRecording], listing: Iterable[FoundFil
                     modified_wall_ns=file.modified_wall_ns,
                 )
             )
-            ends[facts.recording] = max(ends.get(facts.recording, 0), file.modified_wall_ns)
+            end_wall_ns = file.modified_wall_ns - LOSS_BOUND_NS
+            ends[facts.recording] = max(
+                ends.get(facts.recording, 0), facts.last_end_wall_ns or 0, end_wall_ns
+            )
         else:
             aside.append(QuarantineFile(path=file.path, reason="no ledger leaf names this file"))
     closing = [

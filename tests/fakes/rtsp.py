@@ -47,10 +47,11 @@ def rtsp_server(
     in_band: bool = True,
     user: str | None = None,
     password: str | None = None,
+    port: int = 0,
 ) -> Iterator[RtspServer]:
     """A live camera at 25 frames/s. `in_band` repeats the parameter sets with every key frame."""
     command = [_PYTHON, str(_SCRIPT), "--codec", codec, "--width", str(size[0]), "--height", str(size[1])]
-    command += ["--config-interval", "-1" if in_band else "0"]
+    command += ["--port", str(port), "--config-interval", "-1" if in_band else "0"]
     if audio:
         command.append("--audio")
     if user is not None:

@@ -1,0 +1,97 @@
+# What the jobs share; sourced in the guest.
+#
+# Guarantees: `fact` tells the host a figure, `fail` ends the job with the service's journal; `wait_for`
+# waits on a fact with a deadline, never on time alone. The guest is some 15 times slower than its host,
+# so deadlines are wide and no figure here is a measurement of the agent's speed.
+
+EDGEWARD=/opt/edgeward/bin/edgeward
+STATE=/var/lib/edgeward
+CONFIG=/etc/edgeward/agent.toml
+# $CREDENTIAL, if set, names a service credential for a second channel: a camera that does not answer.
+CREDENTIAL=${CREDENTIAL:-}
+
+now() { cut -d' ' -f1 /proc/uptime; }
+fact() { echo "FACT $1=$2"; }
+show() { systemctl show -P "$1" edgeward; }
+
+fail() {
+    echo "FAIL $*"
+    systemctl status edgeward --no-pager -l | head -20
+    journalctl -u edgeward -n 40 --no-pager -o short-monotonic
+    exit 1
+}
+
+# wait_for SECONDS WHAT COMMAND...
+wait_for() {
+    local deadline=$((SECONDS + $1)) what=$2
+    shift 2
+    until "$@"; do
+        [ $SECONDS -lt "$deadline" ] || fail "never happened: $what"
+        sleep 0.5
+    done
+}
+
+active() { [ "$(show ActiveState)" = active ]; }
+# How many leaves the running keeper has made durable, or had before it was ended; 0 when unknown.
+leaves() {
+    local n
+    n=$(sed -n 's/.*"leaves": *\([0-9]*\).*/\1/p' /run/edgeward/status.json 2>/dev/null) || true
+    echo "${n:-0}"
+}
+more_leaves_than() { [ "$(leaves)" -gt "$1" ]; }
+recording_after() { more_leaves_than "$1" && active; }
+
+configure() {
+    local recipient
+    if [ -e /root/custodian.txt ]; then
+        recipient=$(cat /root/recipient.txt)
+    else
+        recipient=$("$EDGEWARD" keygen -o /root/custodian.txt) || fail "keygen"
+        echo "$recipient" >/root/recipient.txt
+    fi
+    cat >"$CONFIG" <<TOML
+[box]
+id = "vm-box"
+[custodians]
+recipients = ["$recipient"]
+[segments]
+seconds = 4
+keep_free_bytes = 0
+[[channel]]
+id = "ch0"
+category = "dt"
+level = 4
+purpose = "test of the service"
+lawful_basis = "test"
+[channel.source]
+kind = "synthetic"
+width = 320
+height = 240
+rate = "5"
+bitrate_bps = 200000
+[channel.spec]
+width = 320
+height = 240
+rate = "5"
+rate_tolerance_percent = 50
+TOML
+    [ -z "$CREDENTIAL" ] || cat >>"$CONFIG" <<TOML
+[[channel]]
+id = "ch1"
+category = "dt"
+level = 4
+purpose = "test of the service"
+lawful_basis = "test"
+[channel.source]
+kind = "rtsp"
+url = "rtsp://127.0.0.1:5554/none"
+username = "edgeward"
+password_file = "$CREDENTIAL"
+[channel.spec]
+width = 320
+height = 240
+rate = "5"
+TOML
+    chgrp edgeward "$CONFIG"
+    chmod 0640 "$CONFIG"
+}

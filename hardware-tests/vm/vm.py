@@ -1,0 +1,186 @@
+"""Runs the jobs of this folder in a virtual machine and judges them. Called by run.sh.
+
+Guarantees: a disk with the agent as it is in the repository, or as in the wheel that is named; each job
+ends with PASSED in the guest or this program ends with exit 1 and says where the log is; a power cut is a
+SIGKILL of the qemu process that was started here. Leaves out the image (build.sh). Everything is written
+to the output directory, nothing to the repository. No figure measures the agent's speed: the guest has
+no hardware help and is some 15 times slower than its host.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parents[1]
+PARTS_OF_THE_WHEEL = ("agent", "pyproject.toml", "README.md", "LICENSE", "NOTICE")
+BOOT_DEADLINE_S = 900.0
+# A cut comes this long after the guest has shown that it records, at random, so that it falls anywhere
+# between two segments.
+LATEST_CUT_S = 9.0
+
+
+class JobFailed(Exception):
+    """What was expected and did not come; the log says more."""
+
+
+@dataclass(slots=True)
+class Machine:
+    """One boot. `lines` is what the job has written so far."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    facts: dict[str, str] = field(default_factory=dict)
+
+    def lines(self) -> list[str]:
+        """Whole lines only: the last may still be on its way."""
+        text = self.log.read_bytes().decode("utf-8", "replace").replace("\r", "")
+        return text.split("\n")[:-1]
+
+    def having(self, word: str) -> list[str]:
+        """The lines that begin with `word`."""
+        return [line for line in self.lines() if line.startswith(word)]
+
+    def wait_for(self, what: str, holds: Callable[[], bool]) -> None:
+        """Raises `JobFailed` when the job says FAIL, the machine ends, or the deadline passes."""
+        deadline = time.monotonic() + BOOT_DEADLINE_S
+        while not holds():
+            ended = self.process.poll() is not None
+            if failed := self.having("FAIL"):
+                raise JobFailed(f"{failed[0]} (log: {self.log})")
+            if ended and not holds():
+                raise JobFailed(f"the machine ended before: {what} (log: {self.log})")
+            if time.monotonic() > deadline:
+                raise JobFailed(f"never happened: {what} (log: {self.log})")
+            time.sleep(0.2)  # the distance of two looks
+
+    def wait_until_passed(self) -> None:
+        """Until the job has passed and the machine is off."""
+        self.wait_for("the job passes", lambda: bool(self.having("PASSED")))
+        self.wait_for("power off", lambda: self.process.poll() is not None)
+
+    def cut_power(self) -> None:
+        """The guest's memory is gone."""
+        self.process.kill()
+        self.process.wait()
+
+    def read_facts(self) -> dict[str, str]:
+        """What the job told by FACT lines."""
+        pairs = (line.removeprefix("FACT ").partition("=") for line in self.having("FACT "))
+        return {name: value for name, _, value in pairs}
+
+
+@contextmanager
+def booted(out: Path, disk: Path, job: Path, log: Path) -> Iterator[Machine]:
+    """A running machine, ended by its own pid."""
+    command = [str(HERE / "boot.sh"), str(out), str(disk), str(job), str(log)]
+    log.write_bytes(b"")
+    process = subprocess.Popen(["/bin/bash", *command], stdin=subprocess.DEVNULL)
+    try:
+        yield Machine(process, log)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def make_job(directory: Path, script: str) -> Path:
+    """A directory that the guest sees at /job."""
+    shutil.rmtree(directory, ignore_errors=True)
+    shutil.copytree(HERE / "guest", directory)
+    (directory / script).rename(directory / "run.sh")
+    (directory / "kept").mkdir()
+    return directory
+
+
+def build_wheel(directory: Path) -> Path:
+    """The agent's wheel, built from a copy, since setuptools leaves things in the tree it builds."""
+    with tempfile.TemporaryDirectory() as place:
+        copy = Path(place)
+        for name in PARTS_OF_THE_WHEEL:
+            source = REPOSITORY / name
+            if source.is_dir():
+                shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, copy / name)
+        shutil.rmtree(directory, ignore_errors=True)
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+        subprocess.run([*pip, "wheel", "--no-deps", "-w", str(directory), place], check=True)
+    (wheel,) = directory.glob("edgeward-*.whl")
+    return wheel
+
+
+def service(out: Path, disk: Path) -> dict[str, str]:
+    """The unit under systemd: guest/service.sh."""
+    job = make_job(out / "job", "service.sh")
+    with booted(out, disk, job, out / "service.log") as machine:
+        machine.wait_until_passed()
+        return machine.read_facts()
+
+
+def power_cut(out: Path, disk: Path, cuts: int) -> dict[str, str]:
+    """Cuts the power `cuts` times while recording, then checks what is left: guest/power-cut.sh."""
+    job = make_job(out / "job", "power-cut.sh")
+    for number in range(1, cuts + 1):
+        with booted(out, disk, job, out / f"power-cut-{number}.log") as machine:
+            machine.wait_for("leaves after the start", lambda: len(machine.having("KEPT ")) >= 3)
+            time.sleep(random.uniform(0.0, LATEST_CUT_S))  # noqa: S311 # no secret; the moment of the cut
+            machine.cut_power()
+            _, count, tail = machine.having("KEPT ")[-1].split(" ")
+        (job / "kept" / f"{number}-{count}.tail").write_bytes(base64.b64decode(tail))
+        say(f"cut {number}: {count} durable leaves")
+    (job / "last").touch()
+    with booted(out, disk, job, out / "power-cut-last.log") as machine:
+        machine.wait_until_passed()
+        if not machine.having("ok-with-gaps: "):
+            raise JobFailed(f"edgeward verify did not say ok-with-gaps (log: {machine.log})")
+        return {**machine.read_facts(), "cuts": str(cuts), "verify": "ok-with-gaps"}
+
+
+def say(text: str) -> None:
+    """To the person who waits."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def main() -> int:
+    """Exit 0 when every job passed. Prints one JSON object with the facts of each job."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path, help="directory made by build.sh")
+    parser.add_argument("--job", choices=("service", "power-cut"), action="append", help="default: both")
+    parser.add_argument("--cuts", type=int, default=3, help="power cuts on one disk (default: 3)")
+    parser.add_argument("--wheel", type=Path, help="test this wheel instead of the repository")
+    arguments = parser.parse_args()
+    out: Path = arguments.out.resolve()
+    wheel = arguments.wheel or build_wheel(out / "wheel")
+    facts: dict[str, dict[str, str]] = {}
+    for job in arguments.job or ("service", "power-cut"):
+        disk = out / f"{job}.img"
+        subprocess.run(["/bin/bash", str(HERE / "disk.sh"), str(out), str(wheel), str(disk)], check=True)
+        began = time.monotonic()
+        say(f"job {job} …")
+        try:
+            facts[job] = service(out, disk) if job == "service" else power_cut(out, disk, arguments.cuts)
+        except JobFailed as error:
+            say(f"job {job} failed: {error}")
+            return 1
+        say(f"job {job} passed in {time.monotonic() - began:.0f} s")
+        disk.unlink()
+    sys.stdout.write(json.dumps(facts, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,249 @@
+"""Messages of a channel process: each comes through unchanged, and whatever else comes is one kind of refusal.
+
+A channel process touches hostile bytes, so what it sends is hostile too: nothing in a message may be able
+to raise anything but `ipc.bad-message` in the keeper, here or later.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.formats import ipc_v1 as ipc
+from agent.model.errors import Refuse
+
+MEASURED = ipc.Measured(
+    width=1920, height=1080, frames=1500, expected_frames=1500, duration_ns=60_000_000_000, rate="30000/1001",
+    bitrate_bps=4_000_000, gop_max_ns=2_000_000_000, longest_gap_ns=40_000_000, gaps=0, lost=1, duplicates=2,
+    jitter_p99_ns=3_000_000,
+)  # fmt: skip
+FINDING = ipc.FindingText(rule="rate", grade="degraded", measured="24.1 Hz", required="25 Hz ± 5 %")
+MESSAGES: tuple[ipc.FromChannel, ...] = (
+    ipc.SourceOpened(codec="h265", width=1920, height=1080, has_audio=True),
+    ipc.SourceLost(code="source.lost", text="gone", advice="look", cause="source-lost", finished=False),
+    ipc.SegmentOpened(number=3, start_wall_ns=1_795_478_400_000_000_000, start_mono_ns=5, start_ns=7),
+    ipc.Progress(
+        number=3, frames=25, durable_bytes=65_752, durable_mono_ns=9, durable_wall_ns=10, measured=MEASURED
+    ),
+    ipc.Progress(
+        number=None, frames=0, durable_bytes=0, durable_mono_ns=None, durable_wall_ns=None, measured=None
+    ),
+    ipc.SegmentClosed(
+        number=3, name="00000003.mp4.age", size_bytes=1, sha256="0a" * 32, final=True, reason="length",
+        end_wall_ns=1_795_478_460_000_000_000, end_mono_ns=12, measured=MEASURED, grade="degraded",
+        findings=(FINDING, FINDING), dropped=4,
+    ),
+    ipc.GapSeen(from_mono_ns=1, to_mono_ns=2),
+    ipc.Trouble(code="disk.full", text="full", advice="free some"),
+    ipc.Stopped(),
+)  # fmt: skip
+IDS = [type(message).__name__ for message in MESSAGES]
+[CLOSED] = [message for message in MESSAGES if isinstance(message, ipc.SegmentClosed)]
+
+
+def fields(message: ipc.FromChannel) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(ipc.encode(message))
+    return parsed
+
+
+def refused(data: bytes) -> Refuse:
+    with pytest.raises(Refuse) as caught:
+        ipc.decode_from_channel(data)
+    assert caught.value.code == "ipc.bad-message"
+    return caught.value
+
+
+def refused_fields(changed: dict[str, Any]) -> Refuse:
+    return refused(json.dumps(changed).encode())
+
+
+def test_every_kind_of_message_is_in_the_list() -> None:
+    assert {type(message) for message in MESSAGES} == set(ipc.FromChannel.__args__)
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=IDS)
+def test_a_message_comes_through_unchanged(message: ipc.FromChannel) -> None:
+    data = ipc.encode(message)
+    assert ipc.decode_from_channel(data) == message
+    assert type(ipc.decode_from_channel(data)) is type(message)
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=IDS)
+def test_an_unknown_field_is_refused(message: ipc.FromChannel) -> None:
+    refused_fields({**fields(message), "more": 1})
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=IDS)
+def test_each_missing_field_is_refused(message: ipc.FromChannel) -> None:
+    whole = fields(message)
+    optional = {"width", "height"} if isinstance(message, ipc.SegmentOpened) else set()
+    for name in set(whole) - optional:
+        refused_fields({key: value for key, value in whole.items() if key != name})
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=IDS)
+def test_each_field_of_a_wrong_type_is_refused(message: ipc.FromChannel) -> None:
+    whole = fields(message)
+    for name, value in whole.items():
+        others: list[Any] = [{}, [1], 1.5, "\ud800x"]
+        others += ["1", True] if isinstance(value, int) and not isinstance(value, bool) else [1]
+        for other in others:
+            refused_fields({**whole, name: other})
+
+
+@pytest.mark.parametrize("name", list(fields(CLOSED)["measured"]))
+def test_each_field_inside_measured_is_strict(name: str) -> None:
+    whole = fields(CLOSED)
+    refused_fields({**whole, "measured": {**whole["measured"], name: [1]}})
+    without = {key: value for key, value in whole["measured"].items() if key != name}
+    refused_fields({**whole, "measured": without})
+    refused_fields({**whole, "measured": {**whole["measured"], "more": 1}})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("number", -1),
+        ("size_bytes", -1),
+        ("name", "../../etc/passwd"),
+        ("name", "00000003.mp4.age\n"),
+        ("name", "3.mp4.age"),
+        ("sha256", "0A" * 32),
+        ("sha256", "0a" * 31),
+        ("grade", "good"),
+        ("reason", "x" * 33),
+        ("t", "stopped"),
+        ("t", "other"),
+    ],
+)
+def test_values_out_of_their_range_are_refused(name: str, value: object) -> None:
+    refused_fields({**fields(CLOSED), name: value})
+
+
+@pytest.mark.parametrize(("name", "limit"), [("code", 64), ("text", 1000), ("advice", 1000)])
+def test_texts_are_bounded(name: str, limit: int) -> None:
+    whole = fields(ipc.Trouble(code="disk.full", text="full", advice="free some"))
+    refused_fields({**whole, name: "a" * (limit + 1)})
+    whole[name] = "a.b" + "a" * (limit - 3)
+    assert isinstance(ipc.decode_from_channel(json.dumps(whole).encode()), ipc.Trouble)
+
+
+@pytest.mark.parametrize("code", ["", "a/b", "#", "disk.full\n", "Disk.Full", "disk", "disk.\u00fcber", "a b"])
+@pytest.mark.parametrize("kind", [ipc.Trouble, ipc.SourceLost])
+def test_a_code_is_spelled_like_one(code: str, kind: type[ipc.FromChannel]) -> None:
+    """It becomes a part of an MQTT topic: another spelling raises in the keeper."""
+    [message] = [message for message in MESSAGES if type(message) is kind]
+    refused_fields({**fields(message), "code": code})
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (ipc.SegmentOpened, "start_wall_ns"),
+        (ipc.SegmentOpened, "start_mono_ns"),
+        (ipc.SegmentOpened, "start_ns"),
+        (ipc.SegmentClosed, "end_wall_ns"),
+        (ipc.SegmentClosed, "end_mono_ns"),
+        (ipc.SegmentClosed, "dropped"),
+        (ipc.SegmentClosed, "size_bytes"),
+        (ipc.GapSeen, "from_mono_ns"),
+        (ipc.GapSeen, "to_mono_ns"),
+        (ipc.Progress, "durable_mono_ns"),
+        (ipc.Progress, "durable_wall_ns"),
+    ],
+)
+@pytest.mark.parametrize("value", [-(10**30), 10**30])
+def test_numbers_are_bounded(kind: type[ipc.FromChannel], name: str, value: int) -> None:
+    """`rfc3339` of such a time raises OverflowError or ValueError: in the keeper that ends every channel."""
+    message = next(message for message in MESSAGES if type(message) is kind)
+    refused_fields({**fields(message), name: value})
+
+
+def test_a_long_message_is_refused_before_it_is_parsed() -> None:
+    data = ipc.encode(ipc.Stopped())
+    padded = data + b" " * (ipc.MAX_BYTES - len(data))
+    assert ipc.decode_from_channel(padded) == ipc.Stopped()
+    assert refused(padded + b" ").text == "a channel process sent too long a message"
+
+
+def test_a_refusal_names_the_kind_of_error_and_never_the_content() -> None:
+    error = refused_fields({**fields(CLOSED), "name": "rtsp://admin:hunter2@camera/"})
+    assert error.text == "a channel process sent a message that is not one (string_pattern_mismatch)"
+    assert "hunter2" not in f"{error} {error.advice}"
+
+
+def test_nothing_hangs_on_the_refusal() -> None:
+    error = refused_fields({**fields(CLOSED), "name": "rtsp://admin:hunter2@camera/"})
+    assert error.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        ipc.StartRecording(recording="r", directory="/v/r", recipient="age1x", next_number=2, epoch_mono_ns=9),
+        ipc.StartRecording(
+            recording="r", directory="/v/r", recipient="age1x", next_number=0, epoch_mono_ns=None
+        ),
+        ipc.StopChannel(),
+    ],
+)
+def test_orders_come_through_unchanged(order: ipc.ToChannel) -> None:
+    assert ipc.decode_to_channel(ipc.encode(order)) == order
+
+
+def test_an_order_of_another_shape_is_a_programming_error() -> None:
+    with pytest.raises(TypeError):
+        ipc.decode_to_channel(b'{"t":"start-recording","more":1}')
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"null", b"[]", b"{}", b'{"t":1}', b"\xff\xfe", b'{"t":"stopped","t":"trouble"}', b"[" * 60_000,
+     b'{"t":' + b"9" * 60_000 + b"}", b'{"t":"stopped"}{"t":"stopped"}', b"NaN"],
+)  # fmt: skip
+def test_known_tricks_are_refused(data: bytes) -> None:
+    refused(data)
+
+
+def take(data: bytes) -> None:
+    """Decodes; anything but the one refusal fails the test."""
+    try:
+        message = ipc.decode_from_channel(data)
+    except Refuse as error:
+        assert error.code == "ipc.bad-message"
+    else:
+        assert type(message) in ipc.FromChannel.__args__
+
+
+@given(st.binary(max_size=300))
+def test_arbitrary_bytes_raise_nothing_else(data: bytes) -> None:
+    take(data)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(MESSAGES), st.data())
+def test_a_message_with_any_change_raises_nothing_else(message: ipc.FromChannel, data: st.DataObject) -> None:
+    whole = fields(message)
+    name = data.draw(st.sampled_from(sorted(whole)))
+    take(json.dumps({**whole, name: data.draw(JSON)}).encode())
+
+
+@given(st.sampled_from(MESSAGES), st.data())
+def test_a_message_with_any_changed_byte_raises_nothing_else(
+    message: ipc.FromChannel, data: st.DataObject
+) -> None:
+    raw = bytearray(ipc.encode(message))
+    place = data.draw(st.integers(0, len(raw) - 1))
+    raw[place] = data.draw(st.integers(0, 255))
+    take(bytes(raw))
+    take(bytes(raw[:place]))
