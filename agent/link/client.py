@@ -85,7 +85,7 @@ class Link:
         self._spawn()
 
     def stop(self, timeout_s: float) -> bool:
-        """Publish `offline`, wait for its PUBACK, end the thread. False when that took too long."""
+        """Send what waits, publish `offline`, wait for its PUBACK. False when that took too long."""
         self._stopping.set()
         self.notify()
         if self._thread is None:
@@ -202,7 +202,7 @@ class _Runner:
         try:
             while not session.ended:
                 if self._stopping.is_set():
-                    self._do(session.stop())
+                    self._do(session.stop(self._clock.mono_ns()))
                 self._do(session.tick(self._clock.mono_ns()))
                 self._counts.online = session.online
                 if not session.ended:

@@ -19,6 +19,8 @@ WINDOW = 16
 BACKLOG_ROWS_PER_S = 200
 CONNACK_DEADLINE_S = 15
 QUOTA_PAUSE_S = 5
+# At a stop, what waits still goes out for this long before the goodbye.
+DRAIN_S = 2
 _BURST = 2 * WINDOW
 _REFUSED_FROM = 0x80
 # MQTT 5, 2.4: client id, user name or password, not authorised, banned, authentication method.
@@ -114,6 +116,8 @@ class Session:
     _pause_ns: int = 0
     _in_hand: set[int] = field(default_factory=set)
     _farewell: int | None = None
+    _drain_until_ns: int | None = None
+    _dry: bool = False
 
     @property
     def in_hand(self) -> int:
@@ -148,6 +152,8 @@ class Session:
         """How long nothing can happen unless a packet or a new message comes; at most 1 s."""
         if self.phase in (Phase.WAITING, Phase.CONNECTING):
             return min(1.0, max(0.0, (self._until_ns - now) / NS_PER_S))
+        if self._drain_until_ns is not None and self._dry and not self._in_hand:
+            return 0.0
         if self.phase is Phase.ONLINE and self._tokens < 1 and len(self._in_hand) < self._window:
             return 1.0 / BACKLOG_ROWS_PER_S * WINDOW
         return 1.0
@@ -179,7 +185,8 @@ class Session:
         self._alive_ns = now
 
     def claimed(self, seqs: list[int], backlog: int) -> None:
-        """These were published; `backlog` of them were old."""
+        """These were published; `backlog` of them were old. None: nothing waits that may go now."""
+        self._dry = not seqs
         self._in_hand.update(seqs)
         self._tokens -= backlog
 
@@ -213,7 +220,7 @@ class Session:
             return []
         self.last_error = code
         self._in_hand.clear()
-        if self.phase is Phase.STOPPING:
+        if self._drain_until_ns is not None:
             self.phase = Phase.STOPPED
             return [Close(clean=False)]
         self.phase = Phase.WAITING
@@ -225,9 +232,13 @@ class Session:
         self._until_ns = now + round(delay * NS_PER_S)
         return [Close(clean=False)]
 
-    def stop(self) -> list[Action]:
-        """End: say goodbye where there is somebody to say it to."""
+    def stop(self, now: int) -> list[Action]:
+        """End: send what waits, then say goodbye where there is somebody to say it to. To be asked often."""
         if self.phase is Phase.ONLINE:
+            if self._drain_until_ns is None:
+                self._drain_until_ns, self._dry = now + DRAIN_S * NS_PER_S, False
+            if now < self._drain_until_ns and not (self._dry and not self._in_hand):
+                return []
             self.phase = Phase.STOPPING
             return [SayOffline()]
         if self.phase in (Phase.WAITING, Phase.CONNECTING):

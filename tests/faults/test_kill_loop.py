@@ -100,11 +100,13 @@ def _check(box: Box, killed_at: list[int], cause: str) -> None:
     gaps = box.leaves(LeafType.GAP)
     assert [gap.body["cause"] for gap in gaps] == [cause] * len(killed_at)
     unfinished = [leaf for leaf in box.leaves(LeafType.SEGMENT) if not leaf.body["final"]]
-    ends = [_end_wall_ns(box, leaf) for leaf in unfinished]
-    for moment in killed_at:
-        earlier = [end for end in ends if end is not None and end <= moment + NS]
-        lost_s = (moment - max(earlier)) / NS
+    ends = [end for leaf in unfinished if (end := _end_wall_ns(box, leaf)) is not None]
+    for moment, gap in zip(killed_at, gaps, strict=True):
+        end = max(end for end in ends if end <= moment + NS)
+        lost_s = (moment - end) / NS
         assert lost_s <= LOST_AT_MOST_S, f"{lost_s:.3f} s of video were lost before a kill"
+        assert from_rfc3339(str(gap.body["from"])) <= end, "the gap must begin where the video ends"
+        assert from_rfc3339(str(gap.body["to"])) > moment, "the gap must last until after the kill"
 
 
 def _end_wall_ns(box: Box, leaf: Leaf) -> int | None:

@@ -115,10 +115,11 @@ def test_the_backlog_is_slowed_and_the_rest_is_not() -> None:
 def test_goodbye_waits_for_its_own_puback() -> None:
     session = online()
     session.claimed([1], 0)
-    assert session.stop() == [act.SayOffline()]
+    assert session.stop(2 * S) == []
+    assert session.stop(4 * S) == [act.SayOffline()], "a slow broker does not hold the goodbye up for ever"
     session.farewell_is(2)
-    assert session.stop() == []
-    assert session.tick(0) == [act.Claim(15, 32, True)]
+    assert session.stop(4 * S) == []
+    assert session.tick(4 * S) == [act.Claim(15, 32, True)]
     session.claimed([2], 0)
     assert session.puback(1, 0, 0) == [act.Done(1)]
     assert session.puback(2, 0, 0) == [act.Done(2), act.Close(True)]
@@ -126,11 +127,24 @@ def test_goodbye_waits_for_its_own_puback() -> None:
     assert session.lost("mqtt.lost", 0) == []
 
 
+def test_what_waits_goes_before_the_goodbye() -> None:
+    session = online()
+    assert session.stop(0) == []
+    assert session.tick(0) == [act.Claim(16, 32, False)]
+    session.claimed([1], 0)
+    assert session.stop(0) == []
+    session.puback(1, 0, 0)
+    assert session.stop(0) == [], "there may be more than one window holds"
+    session.claimed([], 0)
+    assert session.wait_s(0) == 0
+    assert session.stop(0) == [act.SayOffline()]
+
+
 def test_goodbye_to_nobody_is_short() -> None:
     session = Session(keepalive_s=30, random=lambda: 0.5)
-    assert session.stop() == [act.Close(False)]
+    assert session.stop(0) == [act.Close(False)]
     lost = online()
-    lost.stop()
+    lost.stop(0)
     assert lost.lost("mqtt.lost", 0) == [act.Close(False)]
     assert lost.ended
 
