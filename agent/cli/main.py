@@ -81,6 +81,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _exit_code(error: AgentError) -> int:
+    if error.code.startswith("secret."):
+        return Exit.CONFIG
     if isinstance(error, Halt):
         return Exit.INTEGRITY
     return Exit.UNAVAILABLE if isinstance(error, Retry) else Exit.FAILED

@@ -23,7 +23,7 @@ from agent.demo import table
 from agent.demo.child import Child
 from agent.demo.watcher import Watcher
 from agent.host.clock import SystemClock
-from agent.model.errors import Refuse
+from agent.model.errors import Retry
 from agent.model.times import NS_PER_S
 from agent.runtime import status
 
@@ -152,5 +152,5 @@ class Live:
     def _status(self) -> Mapping[str, Any] | None:
         try:
             return status.read(self._runtime)
-        except Refuse:
+        except Retry:
             return None

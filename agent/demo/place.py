@@ -43,6 +43,7 @@ keep_free_bytes = 67108864
 [mqtt]
 host = {host}
 port = {port}
+tls = false
 
 [[channel]]
 id = "{channel}"

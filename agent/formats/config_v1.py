@@ -2,7 +2,7 @@
 
 Guarantees: strict types, unknown keys refused with the nearest known one, every error at once with its
 line, key and remedy, and no secret inside: passwords are named by file or systemd credential. Leaves
-out reading files; the caller resolves secrets (`agent/runtime/secrets.py`).
+out reading files; the caller resolves secrets (`agent/runtime/load_config.py`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from agent.formats.toml_lines import line_of
 from agent.model.ids import BOX_PATTERN, CHANNEL_PATTERN
 from agent.model.spec import Codec, CollectionSpec, OnNonconforming
 
+_THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 KeyPath = tuple[str | int, ...]
 
 
@@ -75,7 +76,8 @@ class MqttConfig(_Model):
     port: int = Field(default=8883, ge=1, le=65535)
     username: str | None = None
     password_file: str | None = Field(default=None, description="Absolute path, or a systemd credential.")
-    ca_file: AbsolutePath | None = None
+    tls: bool = Field(default=True, description="False only for a broker on this machine.")
+    ca_file: AbsolutePath | None = Field(default=None, description="Default: the system's authorities.")
     cert_file: AbsolutePath | None = None
     key_file: AbsolutePath | None = None
 
@@ -85,6 +87,10 @@ class MqttConfig(_Model):
             raise ValueError("cert_file and key_file belong together: give both or none")
         if self.password_file is not None and self.username is None:
             raise ValueError("password_file needs a username")
+        if not self.tls and self.host not in _THIS_MACHINE:
+            raise ValueError("without TLS only a broker on this machine may be used: remove tls = false")
+        if not self.tls and (self.ca_file is not None or self.cert_file is not None):
+            raise ValueError("certificates need TLS: remove tls = false, or the certificate files")
         return self
 
 

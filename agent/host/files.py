@@ -12,7 +12,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from agent.model.errors import AgentError, Halt, Retry
+from agent.model.errors import AgentError, Halt, Refuse, Retry
 
 _TEMPORARY = ".new"
 
@@ -22,6 +22,8 @@ def translate(error: OSError, path: Path, doing: str) -> AgentError:
     text = f"{doing} {path} failed: {error.strerror or type(error).__name__}"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Retry("disk.full", text, "free space or replicate and remove old recordings", after_s=30.0)
+    if error.errno == errno.EEXIST:
+        return Refuse("file.exists", text, "choose another name, or move the old file away first")
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         advice = "check the mount and the owner of the directory: the agent may not write there"
         return Halt("disk.read-only", text, advice)
@@ -41,7 +43,7 @@ def fsync_dir(path: Path) -> None:
 
 
 def create_exclusive(path: Path, mode: int = 0o600) -> int:
-    """A descriptor to write the new file `path`; Halt `disk.error` when the file exists already.
+    """A descriptor to write the new file `path`; Refuse `file.exists` when the file exists already.
 
     The name is not durable before the caller has called `fsync_dir` on its directory.
     """

@@ -49,13 +49,17 @@ class Secret:
 
 @dataclass(frozen=True, kw_only=True)
 class LinkSettings:
-    """Where the controller's broker is and who we are. TLS is used when `tls_ca` is given."""
+    """Where the controller's broker is and who we are. Without `tls_ca` the system's authorities count.
+
+    `tls` false is for a broker on this machine: everything goes in clear, the password too.
+    """
 
     host: str
     port: int
     box: str
     username: str | None = None
     password: Secret | None = None
+    tls: bool = True
     tls_ca: Path | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -124,7 +128,7 @@ class Wire:
         wishes.MaximumPacketSize = mqtt_v1.MAX_BYTES
         where = f"{settings.host}:{settings.port}"
         try:
-            if settings.tls_ca is not None:
+            if settings.tls:
                 self._client.tls_set_context(_tls_context(settings))
             self._client.connect(
                 settings.host, settings.port, settings.keepalive_s, clean_start=False, properties=wishes

@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 import psutil
 
+from agent import __version__
 from agent.formats.config_v1 import AgentConfig
 from agent.formats.ledger_v1 import LeafType
 from agent.host.notify import SystemdNotifier
@@ -34,7 +35,7 @@ from agent.runtime.channel_book import ChannelBook
 from agent.runtime.channel_keeper import ChannelKeeper
 from agent.runtime.clock_watch import ClockWatch
 from agent.runtime.link_wiring import make_link
-from agent.runtime.load_config import channel_settings
+from agent.runtime.load_config import channel_settings, fingerprint
 from agent.runtime.telemetry import Alarm
 from agent.runtime.unrecorded import Unrecorded
 from agent.runtime.zygote_client import ZygoteClient
@@ -102,6 +103,10 @@ class Keeper:
             {"vault": booted.vault_id, "torn": len(booted.ledger.torn)},
             event=True,
         )
+        book.leaf(
+            LeafType.CONFIGURATION,
+            {"sha256": fingerprint(self._config), "agent": __version__},
+        )
         recover(self._config.box.vault_dir, booted.past, book)
         book.checkpoint()
 
@@ -147,7 +152,7 @@ class Keeper:
             stopper.cancel()
         for keeper in keepers:
             keeper.channel.stopped()
-        self._write_status(keepers, booted, book)
+        self._write_status(keepers, booted, book, running=False)
 
     def _all_finite(self) -> bool:
         """True when every source has an end, so that the agent ends by itself (imports, tests)."""
@@ -242,7 +247,9 @@ class Keeper:
             )
             return None
 
-    def _write_status(self, keepers: list[ChannelKeeper], booted: Booted, book: Book) -> None:
+    def _write_status(
+        self, keepers: list[ChannelKeeper], booted: Booted, book: Book, *, running: bool = True
+    ) -> None:
         link: dict[str, Json] | None = None
         if self._link is not None:
             stats = self._link.stats
@@ -253,7 +260,9 @@ class Keeper:
                 "last_error": stats.last_error,
             }
         now = self._clock.now()
-        snapshot = status.snapshot(self._config.box.id, booted.boot, book, keepers, now, link)
+        snapshot = status.snapshot(
+            self._config.box.id, booted.boot, book, keepers, now, link, running=running
+        )
         try:
             status.write(self._config.box.runtime_dir, snapshot)
         except AgentError as error:

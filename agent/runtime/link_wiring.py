@@ -10,7 +10,7 @@ from agent.formats.config_v1 import AgentConfig, MqttConfig
 from agent.link.client import Link, LinkSettings, Secret
 from agent.model.outgoing import Json
 from agent.model.ports.clock import Clock
-from agent.runtime.load_config import read_secret
+from agent.runtime.load_config import fingerprint, read_secret
 
 
 def make_link(
@@ -29,6 +29,7 @@ def make_link(
         box=config.box.id,
         username=mqtt.username,
         password=password,
+        tls=mqtt.tls,
         tls_ca=mqtt.ca_file,
         tls_cert=mqtt.cert_file,
         tls_key=mqtt.key_file,
@@ -49,6 +50,7 @@ def birth(config: AgentConfig, verifier_key: str) -> dict[str, Json]:
         "site": config.box.site or None,
         "versions": {"agent": __version__, "python": platform.python_version()},
         "ledger_key": verifier_key,
+        "configuration_sha256": fingerprint(config),
         "channels": [
             {
                 "id": channel.id,

@@ -6,6 +6,8 @@ can't read, or from systemd's credential directory, and is never in an error tex
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -57,6 +59,12 @@ def load(path: Path) -> AgentConfig:
             return parsed
         parsed = problems
     raise ConfigError(tuple(problem.render(str(path)) for problem in parsed))
+
+
+def fingerprint(config: AgentConfig) -> str:
+    """SHA-256 of everything that is configured, defaults included, in hex. No secret is in it."""
+    text = json.dumps(config.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _bad_recipients(config: AgentConfig) -> tuple[ConfigProblem, ...]:

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from agent.host.files import translate
-from agent.model.errors import Refuse
+from agent.model.errors import Retry
 from agent.model.outgoing import Json
 from agent.model.times import NS_PER_S, Instant, rfc3339
 from agent.runtime import telemetry
@@ -21,13 +21,21 @@ STATUS_NAME = "status.json"
 
 
 def snapshot(
-    box: str, boot: int, book: Book, keepers: list[ChannelKeeper], now: Instant, link: dict[str, Json] | None
+    box: str,
+    boot: int,
+    book: Book,
+    keepers: list[ChannelKeeper],
+    now: Instant,
+    link: dict[str, Json] | None,
+    *,
+    running: bool,
 ) -> dict[str, Json]:
     """What a person wants to know at a glance."""
     return {
         "v": 1,
         "box": box,
         "boot": boot,
+        "running": running,
         "pid": os.getpid(),
         "wall": rfc3339(now.wall_ns),
         "mono_ns": now.mono_ns,
@@ -74,15 +82,16 @@ def write(directory: Path, status: dict[str, Json]) -> None:
 
 
 def read(directory: Path) -> dict[str, Json]:
-    """What the keeper last wrote. Raises `Refuse` `status.none`."""
+    """What the keeper last wrote. Raises `Retry` `status.none`."""
     try:
         parsed = json.loads((directory / STATUS_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         parsed = None
     if not isinstance(parsed, dict):
-        raise Refuse(
+        raise Retry(
             "status.none",
             "no agent has written a status here",
             "start it: systemctl start edgeward, or edgeward run -c …",
+            after_s=1.0,
         )
     return parsed

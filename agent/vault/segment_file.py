@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 from agent.host.files import create_exclusive, fsync_dir, translate
+from agent.model.errors import Halt, Refuse
 from agent.model.ids import RecordingId
 from agent.model.media import Sealed, Stored
 from agent.vault.layout import segment_name
@@ -21,13 +22,19 @@ class SegmentFile:
     """Write-only, one owner."""
 
     def __init__(self, directory: Path, recording: RecordingId, number: int) -> None:
-        """Creates the file. Raises what `translate` makes of an OSError; an existing file is a `Halt`."""
+        """Creates the file, its name durable. An existing file is a `Halt` `vault.occupied`."""
         self._recording = recording
         self._number = number
         self._path = directory / segment_name(number)
         self._hash = hashlib.sha256()
         self._size = 0
-        self._descriptor = create_exclusive(self._path, mode=0o640)
+        try:
+            self._descriptor = create_exclusive(self._path, mode=0o640)
+        except Refuse as error:
+            raise Halt(
+                "vault.occupied", error.text, "run edgeward verify: the ledger says what it is"
+            ) from None
+        fsync_dir(directory)
 
     @property
     def size_bytes(self) -> int:

@@ -45,7 +45,7 @@ def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BrokerPro
 def _box(root: Path, broker: BrokerProcess, source: str = SYNTHETIC) -> Box:
     folder = root / "box"
     folder.mkdir()
-    mqtt = f'[mqtt]\nhost = "{broker.host}"\nport = {broker.port}\n'
+    mqtt = f'[mqtt]\nhost = "{broker.host}"\nport = {broker.port}\ntls = false\n'
     return make_box(folder, source=source, extra=mqtt)
 
 

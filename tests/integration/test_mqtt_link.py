@@ -74,7 +74,7 @@ class Box:
         self.outbox = Outbox.open(self.path, BOX, "boot-a")
         self.births = 0
         self.broken_births = 0
-        settings = LinkSettings(host=broker.host, port=broker.port, box=BOX, **more)
+        settings = LinkSettings(host=broker.host, port=broker.port, box=BOX, **{"tls": False, **more})
         self.link = Link(settings, self.path, "boot-a", CLOCK, self._birth, lambda: 0.0)
 
     def put(self, message: Outgoing) -> int:
@@ -176,7 +176,7 @@ import sys, time
 from pathlib import Path
 from tests.integration.test_mqtt_link import CLOCK, BOX
 from agent.link.client import Link, LinkSettings
-settings = LinkSettings(host="127.0.0.1", port=int(sys.argv[1]), box=BOX, will_delay_s=1)
+settings = LinkSettings(host="127.0.0.1", port=int(sys.argv[1]), box=BOX, tls=False, will_delay_s=1)
 Link(settings, Path(sys.argv[2]), "boot-child", CLOCK, dict, lambda: 0.0).start()
 time.sleep(120)
 """

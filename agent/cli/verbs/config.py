@@ -8,7 +8,7 @@ import json
 from agent.cli.common import add_config, config_of
 from agent.cli.exits import Exit
 from agent.formats.config_v1 import AgentConfig
-from agent.runtime.load_config import source_settings
+from agent.runtime.load_config import read_secret, source_settings
 
 EXAMPLE = "edgeward config check -c agent.toml"
 
@@ -29,6 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     config = config_of(arguments)
     for channel in config.channel:
         source_settings(channel)
+    if config.mqtt is not None and config.mqtt.password_file is not None:
+        read_secret(config.mqtt.password_file)
     count = len(config.channel)
     print(f"{arguments.config}: good, {count} channel{'s' if count > 1 else ''}")
     return Exit.OK

@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = config_of(arguments)
     found = status.read(config.box.runtime_dir)
     age_s = (SystemClock().mono_ns() - _number(found["mono_ns"])) / NS_PER_S
-    running = 0 <= age_s <= STALE_S
+    running = bool(found["running"]) and 0 <= age_s <= STALE_S
     if arguments.json:
         print(json.dumps({**found, "running": running}, ensure_ascii=False))
     else:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.host import files
-from agent.model.errors import AgentError, Halt, Retry
+from agent.model.errors import AgentError, Halt, Refuse, Retry
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,6 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
 
 def test_create_exclusive_never_opens_what_is_there(tmp_path: Path) -> None:
     os.close(files.create_exclusive(tmp_path / "file"))
-    with pytest.raises(Halt) as caught:
+    with pytest.raises(Refuse) as caught:
         files.create_exclusive(tmp_path / "file")
-    assert caught.value.code == "disk.error"
+    assert caught.value.code == "file.exists"
