@@ -14,8 +14,7 @@ import resource
 import signal
 import time
 from collections.abc import Callable
-
-import psutil
+from dataclasses import dataclass
 
 from agent import __version__
 from agent.formats.config_v1 import AgentConfig
@@ -25,21 +24,19 @@ from agent.link.client import Link
 from agent.model.errors import AgentError
 from agent.model.ids import ChannelId
 from agent.model.media import Signal
-from agent.model.outgoing import Json
 from agent.model.ports.clock import Clock
 from agent.model.times import NS_PER_S
-from agent.runtime import status, telemetry
+from agent.runtime import status
 from agent.runtime.book import Book
 from agent.runtime.boot import Booted, ChannelPast, boot, recover, signing_key
+from agent.runtime.box_watch import BoxWatch
 from agent.runtime.channel_book import ChannelBook
 from agent.runtime.channel_keeper import ChannelKeeper
-from agent.runtime.clock_watch import ClockWatch
 from agent.runtime.link_wiring import make_link
 from agent.runtime.load_config import channel_settings, fingerprint
 from agent.runtime.telemetry import Alarm
 from agent.runtime.unrecorded import Unrecorded
 from agent.runtime.zygote_client import ZygoteClient
-from agent.vault.store import free_bytes
 
 TICK_S = 1.0
 WATCHDOG_EVERY_TICKS = 5
@@ -48,6 +45,16 @@ STATE_EVERY_TICKS = 300
 # A channel whose frames have not become durable for this long, with a signal, is stuck.
 STUCK_NS = 20 * NS_PER_S
 LINK_STOP_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What runs after boot."""
+
+    booted: Booted
+    book: Book
+    keepers: list[ChannelKeeper]
+    watch: BoxWatch
 
 
 class Keeper:
@@ -61,7 +68,6 @@ class Keeper:
         self._stop = asyncio.Event()
         self._signals = 0
         self._link: Link | None = None
-        self._clock_watch = ClockWatch()
 
     async def run(self) -> None:
         """Until a stop signal. Raises `AgentError` when the box can't boot or the ledger fails."""
@@ -86,12 +92,13 @@ class Keeper:
             ChannelKeeper(self._channel_book(number, booted, book), one, zygote, book, self._clock, self._log)
             for number, one in enumerate(settings)
         ]
+        watch = BoxWatch(self._config.box.vault_dir, self._link, book, self._clock)
         self._install_signals()
         self._notifier.send("READY=1", f"STATUS=recording {len(keepers)} channels")
         if self._link:
             self._link.start()
         try:
-            await self._supervise(keepers, booted, book)
+            await self._supervise(_Parts(booted, book, keepers, watch))
         finally:
             self._notifier.send("STOPPING=1")
             zygote.close()
@@ -135,10 +142,11 @@ class Keeper:
             os._exit(130)
         self._stop.set()
 
-    async def _supervise(self, keepers: list[ChannelKeeper], booted: Booted, book: Book) -> None:
+    async def _supervise(self, parts: _Parts) -> None:
+        keepers = parts.keepers
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(keeper.run(), name=keeper.channel.config.id) for keeper in keepers]
-            ticker = group.create_task(self._tick(keepers, booted, book), name="tick")
+            ticker = group.create_task(self._tick(parts), name="tick")
             stopper = group.create_task(self._stop.wait(), name="stop")
             if self._all_finite():
                 finished = group.create_task(_until_done(tasks), name="finished")
@@ -152,7 +160,7 @@ class Keeper:
             stopper.cancel()
         for keeper in keepers:
             keeper.channel.stopped()
-        self._write_status(keepers, booted, book, running=False)
+        self._write_status(parts, running=False)
 
     def _all_finite(self) -> bool:
         """True when every source has an end, so that the agent ends by itself (imports, tests)."""
@@ -162,20 +170,20 @@ class Keeper:
             for channel in self._config.channel
         )
 
-    async def _tick(self, keepers: list[ChannelKeeper], booted: Booted, book: Book) -> None:
+    async def _tick(self, parts: _Parts) -> None:
+        keepers, book, watch = parts.keepers, parts.book, parts.watch
         ticks = 0
         while True:
             if ticks % WATCHDOG_EVERY_TICKS == 0 and self._healthy(keepers):
                 self._notifier.send("WATCHDOG=1")
             if ticks % BOX_EVERY_TICKS == 0:
-                self._publish_box(book)
+                watch.report()
             if ticks % STATE_EVERY_TICKS == 0:
                 for keeper in keepers:
                     keeper.channel.publish_state()
             book.tick(busy=any(keeper.channel.recording for keeper in keepers))
-            self._watch_link(book)
-            self._watch_clock(book)
-            self._write_status(keepers, booted, book)
+            watch.look()
+            self._write_status(parts)
             ticks += 1
             await asyncio.sleep(TICK_S)
 
@@ -189,79 +197,16 @@ class Keeper:
                     return False
         return True
 
-    def _watch_link(self, book: Book) -> None:
-        if self._link is not None and self._link.restart_if_dead():
-            book.raise_alarm(
-                Alarm(
-                    entity="_",
-                    code="link.died",
-                    severity="warning",
-                    text="the MQTT link stopped by itself and was started again",
-                    remedy="send the log to support; recording was not touched",
-                )
-            )
-
-    def _watch_clock(self, book: Book) -> None:
-        now = self._clock.now()
-        step_ns = self._clock_watch.look(now)
-        if step_ns is not None:
-            step_ms = round(step_ns / 1e6)
-            book.leaf(LeafType.CLOCK_STEP, {"step_ms": step_ms}, event=True, checkpoint=True)
-            book.raise_alarm(
-                Alarm(
-                    entity="_",
-                    code="clock.stepped",
-                    severity="warning",
-                    text=f"the wall clock was set by {step_ms / 1000:+.3f} s while the agent ran",
-                    remedy="check the time server and the battery of the box; times before are as they were",
-                )
-            )
-        elif self._clock_watch.calm(now):
-            book.close_alarms("_", "clock.")
-
-    def _publish_box(self, book: Book) -> None:
-        process = psutil.Process()
-        times = process.cpu_times()
-        book.tell(
-            telemetry.box_measurement(
-                cpu_s=times.user + times.system,
-                rss_bytes=process.memory_info().rss,
-                free_bytes=self._free_bytes(book),
-                outbox_rows=book.outbox_rows(),
-                outbox_failures=book.outbox_failures,
-            )
-        )
-
-    def _free_bytes(self, book: Book) -> int | None:
-        try:
-            return free_bytes(self._config.box.vault_dir)
-        except AgentError as error:
-            book.raise_alarm(
-                Alarm(
-                    entity="_",
-                    code=error.code,
-                    severity="critical",
-                    text=error.text,
-                    remedy=error.advice,
-                )
-            )
-            return None
-
-    def _write_status(
-        self, keepers: list[ChannelKeeper], booted: Booted, book: Book, *, running: bool = True
-    ) -> None:
-        link: dict[str, Json] | None = None
-        if self._link is not None:
-            stats = self._link.stats
-            link = {
-                "connected": self._link.connected,
-                "sent": stats.sent,
-                "reconnects": stats.reconnects,
-                "last_error": stats.last_error,
-            }
-        now = self._clock.now()
+    def _write_status(self, parts: _Parts, *, running: bool = True) -> None:
+        book = parts.book
         snapshot = status.snapshot(
-            self._config.box.id, booted.boot, book, keepers, now, link, running=running
+            self._config.box.id,
+            parts.booted.boot,
+            book,
+            parts.keepers,
+            self._clock.now(),
+            parts.watch.link_facts(),
+            running=running,
         )
         try:
             status.write(self._config.box.runtime_dir, snapshot)
