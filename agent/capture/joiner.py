@@ -43,6 +43,8 @@ def describe(plaintext: bytes) -> Described | None:
         return None
     try:
         facts = json.loads(raw)
+        if facts["v"] != 1:
+            return None
         return Described(
             recording=str(facts["recording"]), number=int(facts["number"]), start_ns=int(facts["start_ns"])
         )

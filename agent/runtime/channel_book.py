@@ -238,9 +238,8 @@ class ChannelBook:
         self._count_file(opened.number, status.st_size, sha256)
         self._book.leaf(LeafType.SEGMENT, body, entity=self.config.id, event=True)
         now = self._clock.now()
-        last_write_mono_ns = status.st_mtime_ns - now.wall_ns + now.mono_ns
-        end_mono_ns = max(opened.start_mono_ns, last_write_mono_ns - LOSS_BOUND_NS)
-        self._unrecorded.recorded_until(end_mono_ns + now.wall_ns - now.mono_ns, end_mono_ns)
+        end_wall_ns = status.st_mtime_ns - LOSS_BOUND_NS
+        self._unrecorded.surely_recorded_until(end_wall_ns, end_wall_ns - now.wall_ns + now.mono_ns)
 
     def _count_file(self, number: int, size_bytes: int, sha256: str) -> None:
         self._next_number = number + 1

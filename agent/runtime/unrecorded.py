@@ -40,6 +40,11 @@ class Unrecorded:
         self._wall_ns, self._mono_ns = wall_ns, mono_ns
         self.last_picture_wall_ns = wall_ns
 
+    def surely_recorded_until(self, wall_ns: int, mono_ns: int) -> None:
+        """The same of a segment that a crash cut short. A later end that is known stays."""
+        if self._mono_ns is None or mono_ns > self._mono_ns:
+            self.recorded_until(wall_ns, mono_ns)
+
     def because(self, cause: GapCause, now: Instant) -> Stretch | None:
         """Recording has stopped, or goes on not happening, for `cause`. Gives what ended by that."""
         if self._cause is None or self._cause is cause:

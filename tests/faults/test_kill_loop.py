@@ -99,8 +99,8 @@ def _check(box: Box, killed_at: list[int], cause: str) -> None:
     assert report.result == "ok-with-gaps", report.problems
     gaps = box.leaves(LeafType.GAP)
     assert [gap.body["cause"] for gap in gaps] == [cause] * len(killed_at)
-    unfinished = [leaf for leaf in box.leaves(LeafType.SEGMENT) if not leaf.body["final"]]
-    ends = [end for leaf in unfinished if (end := _end_wall_ns(box, leaf)) is not None]
+    segments = box.leaves(LeafType.SEGMENT)
+    ends = [end for leaf in segments if (end := _end_wall_ns(box, leaf)) is not None]
     for moment, gap in zip(killed_at, gaps, strict=True):
         end = max(end for end in ends if end <= moment + NS)
         lost_s = (moment - end) / NS

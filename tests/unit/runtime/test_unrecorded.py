@@ -78,6 +78,20 @@ def test_a_second_cause_divides_the_gap_without_a_hole(clock: FakeClock) -> None
     assert account.last_picture_wall_ns == first
 
 
+def test_a_crash_never_moves_the_end_of_the_account_back(clock: FakeClock) -> None:
+    account = Unrecorded(None, GapCause.RESTART)
+    _resumed(account, clock)
+    clock.advance(10)
+    _recorded(account, clock)
+    end = clock.now()
+    _resumed(account, clock)
+    account.surely_recorded_until(end.wall_ns - S, end.mono_ns - S)
+    account.because(GapCause.PROCESS_DIED, end)
+    clock.advance(2)
+    gap = _resumed(account, clock)
+    assert gap == Stretch(GapCause.PROCESS_DIED, end.wall_ns, clock.now().wall_ns)
+
+
 def test_a_clock_step_makes_no_gap_longer(clock: FakeClock) -> None:
     account = Unrecorded(None, GapCause.RESTART)
     _resumed(account, clock)
