@@ -7,7 +7,7 @@ DEMO ?=
 LOCK := pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
     --no-emit-find-links --no-emit-trusted-host --no-emit-options --no-header
 
-.PHONY: demo test check bench kill-loop soak lock clean programs
+.PHONY: demo test check bench kill-loop soak vm lock clean programs
 
 demo: .venv/.ready
 	@$(BIN)/python -m agent.demo $(DEMO)
@@ -28,6 +28,10 @@ bench: .venv/.ready programs
 
 kill-loop: .venv/.ready
 	$(BIN)/python -m pytest tests/faults/test_kill_loop.py --kills 50
+
+# Needs root and a few Debian packages; see hardware-tests/README.md.
+vm: .venv/.ready
+	hardware-tests/vm/run.sh $(VM)
 
 soak: .venv/.ready
 	$(BIN)/python -m pytest tests/faults/test_soak.py --soak-minutes 60

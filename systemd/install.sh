@@ -32,7 +32,9 @@ if [ "$part" != dependencies ]; then
     install -D -m 0644 "$delivery/systemd/edgeward.sysusers" /etc/sysusers.d/edgeward.conf
     install -D -m 0644 "$delivery/systemd/edgeward.tmpfiles" /etc/tmpfiles.d/edgeward.conf
     systemd-sysusers /etc/sysusers.d/edgeward.conf
-    systemd-tmpfiles --create /etc/tmpfiles.d/edgeward.conf
-    # In an image that is being built no systemd runs; it reads the unit when it boots.
-    [ ! -d /run/systemd/system ] || systemctl daemon-reload
+    # In an image that is being built no systemd runs; it does both when it boots.
+    if [ -d /run/systemd/system ]; then
+        systemd-tmpfiles --create /etc/tmpfiles.d/edgeward.conf
+        systemctl daemon-reload
+    fi
 fi

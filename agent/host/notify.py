@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 
 
 class SystemdNotifier:
@@ -25,4 +26,6 @@ class SystemdNotifier:
         if not self._address:
             return
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-            channel.sendto("\n".join(lines).encode(), self._address)
+            # A lost ping is followed by the next; a notification must never stop or hold up a recording.
+            with suppress(OSError):
+                channel.sendto("\n".join(lines).encode(), socket.MSG_DONTWAIT, self._address)

@@ -35,6 +35,9 @@ from agent.runtime.channel_settings import ChannelSettings
 from agent.seal.capsule import check_recipient
 
 _READABLE_BY_OTHERS = 0o077
+# systemd from 254 on shows a credential as 0440: the group bits are the mask of an ACL for our user alone
+# (systemd issue 29435).
+_CREDENTIAL_READABLE_BY_OTHERS = 0o007
 
 
 class ConfigError(Exception):
@@ -81,7 +84,9 @@ def _bad_recipients(config: AgentConfig) -> tuple[ConfigProblem, ...]:
 def read_secret(name: str) -> str:
     """The first line of a secret: an absolute path, or a name in $CREDENTIALS_DIRECTORY."""
     path = Path(name)
+    forbidden = _READABLE_BY_OTHERS
     if not path.is_absolute():
+        forbidden = _CREDENTIAL_READABLE_BY_OTHERS
         directory = os.environ.get("CREDENTIALS_DIRECTORY")
         if directory is None:
             raise Refuse(
@@ -99,7 +104,7 @@ def read_secret(name: str) -> str:
             f"the secret file {path} can't be read",
             "check its path, owner and mode 0400",
         ) from None
-    if mode & _READABLE_BY_OTHERS:
+    if mode & forbidden:
         raise Refuse(
             "secret.exposed", f"the secret file {path} can be read by others", f"run: chmod 0400 {path}"
         )

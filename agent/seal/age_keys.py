@@ -15,6 +15,7 @@ from Crypto.Protocol.KDF import HKDF
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
+from agent.formats import bech32
 from agent.formats.age_v1 import chunk_nonce
 
 
@@ -24,6 +25,14 @@ def draw(random: Callable[[int], bytes], count: int) -> bytes:
     if len(data) != count:
         raise RuntimeError("the random source gave a wrong number of bytes")
     return data
+
+
+def key_bytes(text: str, hrp: str, length: int) -> bytes:
+    """The bytes of a key that is spelled under `hrp`. `ValueError` never repeats the text."""
+    found, raw = bech32.decode(text)
+    if found != hrp or len(raw) != length:
+        raise ValueError("it is of another kind or length")
+    return raw
 
 
 def derive(secret: bytes, *, salt: bytes, info: bytes) -> bytes:

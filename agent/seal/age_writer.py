@@ -17,7 +17,6 @@ from agent.model.errors import Refuse
 from agent.model.media import Sealed
 from agent.seal import suites
 from agent.seal.age_keys import PayloadCipher, draw, header_mac
-from agent.seal.suites import age_x25519
 
 
 class _State(Enum):
@@ -27,23 +26,29 @@ class _State(Enum):
 
 
 class AgeWriter:
-    """One file to `recipients`, all of one suite. Bad recipients are refused here, before any recording.
+    """One file to `recipients`, all of one suite: `suite`, or that of the first of them.
 
+    Refuses before any recording: `seal.no-recipient`, `seal.bad-recipient`, `seal.mixed-recipients`.
     `random(n)` must give n bytes from the operating system's secure source.
     """
 
     def __init__(
-        self, recipients: Sequence[str], random: Callable[[int], bytes], suite: str = age_x25519.NAME
+        self, recipients: Sequence[str], random: Callable[[int], bytes], suite: str | None = None
     ) -> None:
-        self._suite = suites.by_name(suite)
         if not recipients:
             raise Refuse(
                 "seal.no-recipient",
                 "nobody could open this file: there is no recipient",
-                "Configure at least one custodian's recipient.",
+                "Configure at least one custodian's recipient of the kind that the level needs.",
             )
-        for recipient in recipients:
-            self._suite.check_recipient(recipient)
+        found = [suites.by_recipient(recipient) for recipient in recipients]
+        self._suite = found[0] if suite is None else suites.by_name(suite)
+        if any(other is not self._suite for other in found):
+            raise Refuse(
+                "seal.mixed-recipients",
+                f"a recipient is not of the suite {self._suite.NAME}, and a file has only one suite",
+                "Seal to age1... recipients, or to age1pq1... recipients, never to both in one file.",
+            )
         self._recipients = tuple(recipients)
         self._random = random
         self._state = _State.NEW
@@ -124,7 +129,7 @@ class AgeWriter:
 
 
 def seal_bytes(
-    data: bytes, recipients: Sequence[str], random: Callable[[int], bytes], suite: str = age_x25519.NAME
+    data: bytes, recipients: Sequence[str], random: Callable[[int], bytes], suite: str | None = None
 ) -> bytes:
     """`data` as one whole age file to `recipients`."""
     writer = AgeWriter(recipients, random, suite)

@@ -16,9 +16,12 @@ from agent.seal.age_writer import seal_bytes
 
 
 def make_capsule(identity: str, custodians: Sequence[str], random: Callable[[int], bytes]) -> bytes:
-    """`identity` for each of `custodians`: any one of them opens it. Refuses an unusable identity."""
-    suites.by_identity(identity)
-    return seal_bytes(identity.encode("ascii") + b"\n", custodians, random)
+    """`identity` for each of `custodians`, of the same suite: any one of them opens it.
+
+    Refuses an unusable identity (`seal.bad-identity`) and what `AgeWriter` refuses.
+    """
+    suite = suites.by_identity(identity)
+    return seal_bytes(identity.encode("ascii") + b"\n", custodians, random, suite.NAME)
 
 
 def open_capsule(data: bytes, identities: Sequence[str]) -> str:

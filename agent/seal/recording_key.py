@@ -1,4 +1,4 @@
-"""A recording's own key pair, made on the box.
+"""A recording's own key pair, made on the box; custodians' pairs are made the same way.
 
 Guarantees: `identity` never shows in a repr; the caller puts it into the capsule and drops it.
 """
@@ -8,10 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from Crypto.Protocol.DH import import_x25519_private_key
-
-from agent.formats import bech32
-from agent.seal.age_keys import draw
+from agent.seal import suites
 from agent.seal.suites import age_x25519
 
 
@@ -23,11 +20,8 @@ class KeyPair:
     identity: str = field(repr=False)
 
 
-def new_key_pair(random: Callable[[int], bytes]) -> KeyPair:
-    """A fresh X25519 pair from 32 bytes of `random`, spelled as `age-keygen` does."""
-    seed = draw(random, 32)
-    public = age_x25519.public_raw(import_x25519_private_key(seed))
-    return KeyPair(
-        recipient=bech32.encode(age_x25519.RECIPIENT_HRP, public),
-        identity=bech32.encode(age_x25519.IDENTITY_HRP, seed),
-    )
+def new_key_pair(random: Callable[[int], bytes], suite: str = age_x25519.NAME) -> KeyPair:
+    """A fresh pair of `suite` from 32 bytes of `random`; refuses `seal.unknown-suite`."""
+    made = suites.by_name(suite)
+    identity = made.new_identity(random)
+    return KeyPair(recipient=made.recipient_of(identity), identity=identity)

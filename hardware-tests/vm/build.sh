@@ -51,11 +51,13 @@ systemctl poweroff --force
 JOB
 chmod 755 "\$R/usr/local/sbin/job"
 chroot "\$R" systemctl -q enable job.service
-for unit in getty@ serial-getty@ apt-daily apt-daily-upgrade e2scrub_all e2scrub_reap fstrim dpkg-db-backup systemd-pstore; do
+for unit in getty@ serial-getty@ apt-daily apt-daily-upgrade e2scrub_all e2scrub_reap fstrim \
+  dpkg-db-backup systemd-pstore; do
   for kind in service timer; do ln -sf /dev/null "\$R/etc/systemd/system/\$unit.\$kind"; done
 done
 CUSTOMIZE
 
+packages=linux-image-amd64,initramfs-tools,systemd,systemd-sysv,udev,dbus,kmod,python3,python3-venv,e2fsprogs
 source=/etc/apt/sources.list
 [ -s "$source" ] || source=$(find /etc/apt/sources.list.d -name '*.sources' | sort | head -1)
 rm -rf "$out/rootfs"
@@ -66,7 +68,7 @@ nice mmdebstrap --mode=root --variant=minbase --aptopt='Apt::Install-Recommends 
   --dpkgopt='path-exclude=/lib/modules/*/kernel/drivers/net/ethernet/*' \
   --dpkgopt='path-exclude=/lib/modules/*/kernel/drivers/net/wireless/*' \
   --dpkgopt='path-exclude=/lib/modules/*/kernel/sound/*' \
-  --include=linux-image-amd64,initramfs-tools,systemd,systemd-sysv,udev,dbus,kmod,python3,python3-venv,e2fsprogs,procps,util-linux \
+  --include="$packages,procps,util-linux" \
   --customize-hook="bash '$out/customize.sh' \"\$1\"" bookworm "$out/rootfs" "$source"
 
 root=$out/rootfs

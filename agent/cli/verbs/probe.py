@@ -19,7 +19,7 @@ from agent.model.source_settings import FileSettings, Pace, RtspSettings, Source
 from agent.model.times import NS_PER_S
 from agent.runtime.load_config import read_secret
 
-EXAMPLE = "edgeward probe rtsp://192.0.2.10/stream --username admin --password-file /root/cam.pw"
+EXAMPLE = "edgeward probe rtsp://192.0.2.10/stream --username admin --password-file /etc/edgeward/cam.pw"
 GAP_LIMIT_NS = NS_PER_S
 
 

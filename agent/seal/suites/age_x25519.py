@@ -16,7 +16,7 @@ from Crypto.PublicKey.ECC import EccKey
 from agent.formats import bech32
 from agent.formats.age_v1 import FILE_KEY_LEN, TAG, Stanza, bad_header, decode_base64, encode_base64
 from agent.model.errors import Refuse
-from agent.seal.age_keys import derive, draw
+from agent.seal.age_keys import derive, draw, key_bytes
 
 NAME: Final = "age-x25519"
 RECIPIENT_HRP: Final = "age"
@@ -28,11 +28,21 @@ _KEY_LEN = 32
 _ZERO_NONCE = bytes(12)
 
 
+def new_identity(random: Callable[[int], bytes]) -> str:
+    """A fresh identity from 32 bytes of `random`, spelled as `age-keygen` does."""
+    return bech32.encode(IDENTITY_HRP, draw(random, _KEY_LEN))
+
+
+def recipient_of(identity: str) -> str:
+    """The recipient (`age1...`) of `identity`."""
+    return bech32.encode(RECIPIENT_HRP, _public_raw(_private(identity)))
+
+
 def wrap(file_key: bytes, recipient: str, random: Callable[[int], bytes]) -> Stanza:
     """`file_key` for `recipient` (`age1...`), as a stanza."""
     their_raw = _recipient_raw(recipient)
     ephemeral = import_x25519_private_key(draw(random, _KEY_LEN))
-    share = public_raw(ephemeral)
+    share = _public_raw(ephemeral)
     secret = _agree(ephemeral, their_raw)
     if secret is None:
         raise _bad_recipient("it is a low-order point")
@@ -53,7 +63,7 @@ def unwrap(stanza: Stanza, identity: str) -> bytes | None:
     secret = _agree(private, share)
     if secret is None:
         raise bad_header("the X25519 share is a low-order point")
-    wrap_key = derive(secret, salt=share + public_raw(private), info=_INFO)
+    wrap_key = derive(secret, salt=share + _public_raw(private), info=_INFO)
     cipher = ChaCha20_Poly1305.new(key=wrap_key, nonce=_ZERO_NONCE)
     try:
         return cipher.decrypt_and_verify(stanza.body[:-TAG], stanza.body[-TAG:])
@@ -71,8 +81,7 @@ def check_identity(identity: str) -> None:
     _identity_raw(identity)
 
 
-def public_raw(key: EccKey) -> bytes:
-    """The 32 bytes of the public half of `key`."""
+def _public_raw(key: EccKey) -> bytes:
     raw = key.public_key().export_key(format="raw")
     if not isinstance(raw, bytes):
         raise RuntimeError("pycryptodome gave text for a raw key")
@@ -101,11 +110,9 @@ def _agree(private: EccKey, public: bytes) -> bytes | None:
 
 def _recipient_raw(recipient: str) -> bytes:
     try:
-        hrp, raw = bech32.decode(recipient)
+        raw = key_bytes(recipient, RECIPIENT_HRP, _KEY_LEN)
     except ValueError as error:
         raise _bad_recipient(str(error)) from None
-    if hrp != RECIPIENT_HRP or len(raw) != _KEY_LEN:
-        raise _bad_recipient("it is of another kind or length")
     try:
         import_x25519_public_key(raw)
     except ValueError:
@@ -115,12 +122,9 @@ def _recipient_raw(recipient: str) -> bytes:
 
 def _identity_raw(identity: str) -> bytes:
     try:
-        hrp, raw = bech32.decode(identity)
+        return key_bytes(identity, IDENTITY_HRP, _KEY_LEN)
     except ValueError as error:
         raise _bad_identity(str(error)) from None
-    if hrp != IDENTITY_HRP or len(raw) != _KEY_LEN:
-        raise _bad_identity("it is of another kind or length")
-    return raw
 
 
 def _private(identity: str) -> EccKey:

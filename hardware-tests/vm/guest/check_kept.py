@@ -2,8 +2,8 @@
 
 Guarantees: exit 0 only when every kept leaf is in the ledger at its place, unchanged, and the ledger's own
 check finds nothing wrong under the box's key. Leaves out segments: `edgeward verify` does these. The
-caller gives the state directory and a directory with files `<n>-<count>.tail`, each the bytes of a ledger tail
-of which `count` leaves (of the whole log) were durable.
+caller gives the state directory and a directory with files `<n>-<count>.tail`, each the bytes of a ledger
+tail of which the leaves below number `count` were durable.
 """
 
 from __future__ import annotations

@@ -32,14 +32,17 @@ wait_for() {
 }
 
 active() { [ "$(show ActiveState)" = active ]; }
-# How many leaves the running keeper has made durable, or had before it was ended; 0 when unknown.
-leaves() {
-    local n
-    n=$(sed -n 's/.*"leaves": *\([0-9]*\).*/\1/p' /run/edgeward/status.json 2>/dev/null) || true
-    echo "${n:-0}"
+# status KEY: the first such number in what the keeper last said, 0 when it has said nothing.
+status() {
+    local found
+    found=$(grep -o "\"$1\": *[0-9]*" /run/edgeward/status.json 2>/dev/null | head -1) || true
+    found=${found##*[: ]}
+    echo "${found:-0}"
 }
-more_leaves_than() { [ "$(leaves)" -gt "$1" ]; }
-recording_after() { more_leaves_than "$1" && active; }
+# Leaves are counted when they are on the disk.
+leaves() { status leaves; }
+# recorded BOOT SEGMENTS: that start of the agent has closed so many segments of its first channel.
+recorded() { [ "$(status boot)" = "$1" ] && [ "$(status segments)" -ge "$2" ] && active; }
 
 configure() {
     local recipient
