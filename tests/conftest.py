@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +38,12 @@ def _can_mount() -> bool:
         return mounted.returncode == 0
 
 
+def _has_node_packages() -> bool:
+    """True when `tests/tools/install-programs` could install tests/tools/npm."""
+    installed = Path(__file__).parent / "tools" / "npm" / "node_modules" / ".installed-lock"
+    return installed.exists() and _on_path("node")()
+
+
 def _on_path(program: str) -> Callable[[], bool]:
     path = os.environ.get("PATH", "") + ":/usr/sbin"
     return lambda: shutil.which(program, path=path) is not None
@@ -48,6 +55,7 @@ _KNOWN: dict[str, Callable[[], bool]] = {
     "gst-rtsp-server": _has_rtsp_server,
     "mosquitto": _on_path("mosquitto"),
     "mount (as root)": _can_mount,
+    "node packages": _has_node_packages,
     "systemd-analyze": _on_path("systemd-analyze"),
 }
 _found: dict[str, bool] = {}

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from agent.formats.config_v1 import AgentConfig
-from agent.model.errors import Refuse
+from agent.model.errors import AgentError, Refuse
 from agent.runtime.boot import PUBLIC_NAME
 from agent.runtime.load_config import load
+from agent.seal.capsule import read_identity_file
 from agent.vault.layout import LEDGER
 
 DEFAULT_CONFIG = Path("/etc/edgeward/agent.toml")
 _DEFAULT_VAULT = "default: the configuration's"
+
+
+def tell(error: AgentError) -> None:
+    """What happened and what to do, on stderr."""
+    print(f"edgeward: {error.text} [{error.code}]", file=sys.stderr)
+    print(f"what to do: {error.advice}", file=sys.stderr)
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +50,24 @@ def vault_of(arguments: argparse.Namespace) -> Path:
     if not (vault / LEDGER).is_dir():
         raise Refuse("vault.none", f"there is no vault at {vault}", "name the directory with vault.json")
     return vault
+
+
+def add_identities(parser: argparse.ArgumentParser, help_text: str) -> None:
+    """`-i KEY`, once or more."""
+    parser.add_argument(
+        "-i", "--identity", type=Path, action="append", required=True, metavar="KEY", help=help_text
+    )
+
+
+def identities_of(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """The identities in the key files that were named. Raises `Refuse` `open.no-key`, `seal.bad-identity`."""
+    found: tuple[str, ...] = ()
+    for path in arguments.identity:
+        try:
+            found += read_identity_file(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError):
+            raise Refuse("open.no-key", f"the key file {path} can't be read", "check its path") from None
+    return found
 
 
 def vkey_of(arguments: argparse.Namespace) -> str | None:

@@ -10,10 +10,13 @@ import argparse
 import importlib
 import os
 import sys
+from pathlib import Path
 from types import ModuleType
 
 from agent import __version__
+from agent.cli.common import tell
 from agent.cli.exits import Exit
+from agent.host.files import translate
 from agent.model.errors import AgentError, Halt, Retry
 from agent.runtime.load_config import ConfigError
 
@@ -24,6 +27,7 @@ VERBS = (
     ("probe", "open a source and say what it really delivers"),
     ("recordings", "list the recordings of a vault"),
     ("open", "decrypt a recording with custodian keys into one MP4"),
+    ("unseal", "decrypt one age file to stdout"),
     ("verify", "check a vault against its ledger"),
     ("keygen", "make a custodian's key"),
     ("status", "what the running agent is doing"),
@@ -38,7 +42,8 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="edgeward",
         description="Edge agent for cameras and capture devices in hospitals.",
-        epilog="`edgeward VERB --help` shows an example. Exit codes: docs/formats/exit-codes.md",
+        epilog="`edgeward VERB --help` shows an example.\nExit codes: docs/formats/exit-codes.md",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"edgeward {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
@@ -48,7 +53,8 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
             name,
             help=purpose,
             description=purpose,
-            epilog=None if module is None else f"example: {module.EXAMPLE}",
+            epilog=None if module is None else f"example:\n  {module.EXAMPLE}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if module is not None:
             module.configure(sub)
@@ -64,18 +70,24 @@ def main(arguments: list[str] | None = None) -> int:
     except SystemExit as leave:
         return Exit.OK if leave.code in (0, None) else Exit.USAGE
     try:
-        return int(_module(parsed.verb).run(parsed))
+        code = int(_module(parsed.verb).run(parsed))
+        sys.stdout.flush()
+        return code
     except ConfigError as error:
         for line in error.lines:
             print(line, file=sys.stderr)
         return Exit.CONFIG
     except AgentError as error:
-        print(f"edgeward: {error.text} [{error.code}]", file=sys.stderr)
-        print(f"what to do: {error.advice}", file=sys.stderr)
+        tell(error)
         return _exit_code(error)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FAILED
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        found = translate(error, Path(error.filename or "the output"), "writing")
+        tell(found)
+        return _exit_code(found)
     except KeyboardInterrupt:
         return 130
 

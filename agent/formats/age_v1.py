@@ -23,6 +23,7 @@ MAX_STANZAS = 64
 _VERSION = b"age-encryption.org/v1\n"
 _COLUMNS = 64
 _END = b"---"
+_ARMOR = b"-----BEGIN AGE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ def header_end(data: bytes | bytearray) -> int | None:
     """
     start = bytes(data[: len(_VERSION)])
     if start != _VERSION[: len(start)]:
-        raise bad_header("this is not an age v1 file")
+        armored = start.startswith(_ARMOR[: len(start)])
+        raise bad_header("this file is armored: decode it first" if armored else "this is not an age v1 file")
     last = data.find(b"\n" + _END)
     end = -1 if last < 0 else data.find(b"\n", last + 1)
     if end >= MAX_HEADER or (end < 0 and len(data) >= MAX_HEADER):

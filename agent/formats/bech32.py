@@ -6,9 +6,16 @@ A `ValueError` never contains the text that was refused: it may be a private key
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import xor
+
 _ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+# What each value of the five top bits adds: one look-up instead of five tests, for keys of 1 959 letters.
+_STEPS = tuple(
+    reduce(xor, (factor for i, factor in enumerate(_GENERATOR) if top >> i & 1), 0) for top in range(32)
+)
 _CHECKSUM_LEN = 6
 MAX_LEN = 8192
 
@@ -59,11 +66,7 @@ def _check_hrp(hrp: str) -> None:
 def _polymod(values: list[int]) -> int:
     state = 1
     for value in values:
-        top = state >> 25
-        state = (state & 0x1FFFFFF) << 5 ^ value
-        for i, factor in enumerate(_GENERATOR):
-            if top >> i & 1:
-                state ^= factor
+        state = (state & 0x1FFFFFF) << 5 ^ value ^ _STEPS[state >> 25]
     return state
 
 

@@ -12,24 +12,20 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from agent.formats.config_rules import RATE, CheckRecipient, KeyPath, Wrong, broken_rules
 from agent.formats.toml_lines import line_of
 from agent.model.ids import BOX_PATTERN, CHANNEL_PATTERN
 from agent.model.spec import Codec, CollectionSpec, OnNonconforming
 
-_THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
-KeyPath = tuple[str | int, ...]
-
 
 def _rate(text: str) -> str:
-    try:
-        value = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise ValueError('write a rate as "25" or "30000/1001"') from None
-    if not 0 < value <= 240:
+    if not RATE.fullmatch(text):
+        raise ValueError('write a rate as "25" or "30000/1001"')
+    if not 0 < Fraction(text) <= 240:
         raise ValueError("a rate is above 0 and at most 240 per second")
     return text
 
@@ -41,8 +37,7 @@ def _absolute(path: Path) -> Path:
 
 
 def _without_credentials(url: str) -> str:
-    authority = url.partition("://")[2].partition("/")[0]
-    if "@" in authority:
+    if "@" in url:  # anywhere: a password may hold / and #, and must not be taken for a part of the path
         raise ValueError("move user and password out of the URL: username = …, password_file = …")
     if not url.startswith(("rtsp://", "rtsps://")):
         raise ValueError("an RTSP address begins with rtsp:// or rtsps://")
@@ -54,7 +49,7 @@ AbsolutePath = Annotated[Path, AfterValidator(_absolute), Field(strict=False)]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class BoxConfig(_Model):
@@ -81,24 +76,14 @@ class MqttConfig(_Model):
     cert_file: AbsolutePath | None = None
     key_file: AbsolutePath | None = None
 
-    @model_validator(mode="after")
-    def _pairs(self) -> MqttConfig:
-        if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("cert_file and key_file belong together: give both or none")
-        if self.password_file is not None and self.username is None:
-            raise ValueError("password_file needs a username")
-        if not self.tls and self.host not in _THIS_MACHINE:
-            raise ValueError("without TLS only a broker on this machine may be used: remove tls = false")
-        if not self.tls and (self.ca_file is not None or self.cert_file is not None):
-            raise ValueError("certificates need TLS: remove tls = false, or the certificate files")
-        return self
-
 
 class CustodianConfig(_Model):
     """Who can open recordings. The box itself never can."""
 
     recipients: tuple[str, ...] = Field(
-        min_length=1, strict=False, description='age recipients ("age1…"), from `edgeward keygen`.'
+        min_length=1,
+        strict=False,
+        description='age recipients, from `edgeward keygen`: "age1…" for levels 2 to 4, "age1pq…" for 5.',
     )
 
 
@@ -142,8 +127,8 @@ class SyntheticSource(_Model):
     """A generated picture with clock and frame counter."""
 
     kind: Literal["synthetic"]
-    width: int = Field(default=1280, ge=64, le=7680, multiple_of=2)
-    height: int = Field(default=720, ge=64, le=4320, multiple_of=2)
+    width: int = Field(default=1280, ge=64, le=4096, multiple_of=2)
+    height: int = Field(default=720, ge=64, le=4096, multiple_of=2)
     rate: Rate = "25"
     bitrate_bps: int = Field(default=2_000_000, ge=64_000, le=100_000_000)
     gop_s: float = Field(default=1.0, gt=0, le=10)
@@ -188,8 +173,9 @@ class ChannelConfig(_Model):
     id: str = Field(pattern=CHANNEL_PATTERN)
     name: str = Field(default="", max_length=100, description="For people; never a patient's name.")
     category: Literal["dt", "nr", "mm", "er"] = Field(description="STD 5.2: one of four categories.")
-    level: Literal[2, 3, 4] = Field(
-        default=4, description="STD 5.3. Level 1 can't come from a channel; level 5 needs a later suite."
+    level: Literal[2, 3, 4, 5] = Field(
+        default=4,
+        description="STD 5.3. Level 1 can't come from a channel; level 5 is sealed to age1pq… custodians.",
     )
     purpose: str = Field(min_length=1, max_length=200, description="STD 4 b: why this is collected.")
     lawful_basis: str = Field(min_length=1, max_length=200, description="STD 4 b.")
@@ -206,15 +192,6 @@ class AgentConfig(_Model):
     mqtt: MqttConfig | None = None
     channel: tuple[ChannelConfig, ...] = Field(min_length=1, max_length=64, strict=False)
 
-    @model_validator(mode="after")
-    def _unique_channels(self) -> AgentConfig:
-        seen: set[str] = set()
-        for channel in self.channel:
-            if channel.id in seen:
-                raise ValueError(f"two channels are called {channel.id!r}: give each its own id")
-            seen.add(channel.id)
-        return self
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigProblem:
@@ -230,16 +207,31 @@ class ConfigProblem:
         return f"{place}: {self.key}: {self.text}" if self.key else f"{place}: {self.text}"
 
 
-def parse(text: str) -> AgentConfig | tuple[ConfigProblem, ...]:
-    """The configuration, or every problem in it in the order of the file."""
+def parse(
+    text: str, check_recipient: CheckRecipient = lambda _: None
+) -> AgentConfig | tuple[ConfigProblem, ...]:
+    """The configuration, or every problem in it in the order of the file.
+
+    `check_recipient` refuses (`Refuse`) what no suite can seal to.
+    """
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         return (ConfigProblem(line=_line_in(str(error)), key="", text=f"not TOML: {error}"),)
+    except RecursionError:
+        return (ConfigProblem(line=None, key="", text="not TOML that can be read: nested too deeply"),)
+    wrong = list(broken_rules(raw, check_recipient))
     try:
-        return AgentConfig.model_validate(raw)
+        config = AgentConfig.model_validate(raw)
     except ValidationError as error:
-        problems = [_problem(text, item["loc"], item["type"], item["msg"]) for item in error.errors()]
+        wrong += _model_errors(error)
+    else:
+        if not wrong:
+            return config
+    problems = [
+        ConfigProblem(line=line_of(text, path), key=".".join(str(part) for part in path), text=words)
+        for path, words in wrong
+    ]
     return tuple(sorted(problems, key=lambda problem: problem.line or 0))
 
 
@@ -249,21 +241,63 @@ def _line_in(message: str) -> int | None:
     return int(digits) if found and digits.isdigit() else None
 
 
-def _problem(text: str, location: KeyPath, kind: str, message: str) -> ConfigProblem:
-    path = tuple(part for part in location if part not in ("rtsp", "file", "synthetic"))
-    key = ".".join(str(part) for part in path)
+def _model_errors(error: ValidationError) -> list[Wrong]:
+    """pydantic's errors as paths of the file and texts of ours, without any value of the file."""
+    found: list[Wrong] = []
+    items = error.errors(include_input=False, include_context=False, include_url=False)
+    places = [item["loc"] for item in items]
+    for item in items:
+        location = item["loc"]
+        is_echo = any(len(other) > len(location) and other[: len(location)] == location for other in places)
+        if item["type"] == "too_short" and is_echo:
+            continue  # it is too short because its elements are wrong, and these are told
+        found.append((_without_tag(location), _words(location, item["type"], item["msg"])))
+    return found
+
+
+def _without_tag(location: KeyPath) -> KeyPath:
+    """`location` without the name of the union's member that pydantic puts behind `source`."""
+    if len(location) > 3 and location[0] == "channel" and location[2] == "source":
+        return (*location[:3], *location[4:])
+    return location
+
+
+def _words(location: KeyPath, kind: str, message: str) -> str:
     if kind == "extra_forbidden":
-        near = get_close_matches(str(path[-1]), known_keys(), n=1)
-        message = "unknown key" + (f": did you mean {near[0]!r}?" if near else ": remove it")
-    elif kind == "missing":
-        message = "missing: add it"
-    message = message.removeprefix("Value error, ")
-    return ConfigProblem(line=line_of(text, path), key=key, text=message)
+        near = get_close_matches(str(location[-1]), keys_at(location[:-1]), n=1)
+        return "unknown key" + (f": did you mean {near[0]!r}?" if near else ": remove it")
+    if kind == "missing":
+        return "missing: add it"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return "kind is one of " + ", ".join(repr(name) for name in _SOURCES)
+    if kind == "literal_error" and location[-1] == "level":
+        return "a channel's level is 2, 3, 4 or 5; level 1 can't come from a channel (STD 5.3)"
+    return message.removeprefix("Value error, ")
 
 
-def known_keys() -> list[str]:
-    """Every key that may stand in the file, for suggestions."""
-    names: set[str] = set()
-    for definition in (schema := AgentConfig.model_json_schema()).get("$defs", {}).values():
-        names.update(definition.get("properties", {}))
-    return sorted(names | set(schema.get("properties", {})))
+def keys_at(location: KeyPath) -> list[str]:
+    """The keys of the table at `location`, a path as pydantic gives it; empty for what is no table."""
+    model: type[BaseModel] | None = AgentConfig
+    for part in location:
+        if isinstance(part, int) or model is None:
+            continue
+        if part in _SOURCES and model is ChannelConfig:
+            model = _SOURCES[part]
+        elif part != "source":
+            field = model.model_fields.get(part)
+            model = None if field is None else _model_in(field.annotation)
+    return sorted(model.model_fields) if model is not None else []
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model in a type such as `tuple[Model, ...]` or `Model | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
+
+
+_SOURCES: dict[str | int, type[BaseModel]] = {
+    "rtsp": RtspSource,
+    "file": FileSource,
+    "synthetic": SyntheticSource,
+}

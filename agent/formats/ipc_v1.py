@@ -17,6 +17,12 @@ from agent.model.errors import Refuse
 
 MAX_BYTES = 64 * 1024
 _STRICT = ConfigDict(extra="forbid", strict=True)
+# Bounds for all that the keeper computes with: nothing that is sent may raise in it later.
+Ns = Annotated[int, Field(ge=0, lt=1 << 63)]
+Count = Annotated[int, Field(ge=0, lt=1 << 53)]
+# A code becomes the last part of an MQTT topic, which has at most 48 characters.
+Code = Annotated[str, Field(max_length=48, pattern=r"^[a-z]+(\.[a-z0-9-]+)+$")]
+Rate = Annotated[str, Field(pattern=r"^[0-9]{1,15}(/[1-9][0-9]{0,14})?$")]
 
 
 @strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -24,8 +30,8 @@ class SourceOpened:
     """The source is open; declared values are not yet measured."""
 
     codec: Literal["h264", "h265"]
-    width: int = Field(ge=0)
-    height: int = Field(ge=0)
+    width: Count
+    height: Count
     has_audio: bool
     t: Literal["source-opened"] = "source-opened"
 
@@ -34,7 +40,7 @@ class SourceOpened:
 class SourceLost:
     """The source can't be opened or went away. `code` and `text` come from the error, without secrets."""
 
-    code: str = Field(max_length=64)
+    code: Code
     text: str = Field(max_length=1000)
     advice: str = Field(max_length=1000)
     cause: str = Field(max_length=32)
@@ -49,12 +55,12 @@ class SegmentOpened:
     Width and height are those of the bitstream, null when they can't be read.
     """
 
-    number: int = Field(ge=0)
-    start_wall_ns: int
-    start_mono_ns: int
-    start_ns: int
-    width: int | None = None
-    height: int | None = None
+    number: Count
+    start_wall_ns: Ns
+    start_mono_ns: Ns
+    start_ns: Ns
+    width: Count | None = None
+    height: Count | None = None
     t: Literal["segment-opened"] = "segment-opened"
 
 
@@ -62,30 +68,30 @@ class SegmentOpened:
 class Measured:
     """What was measured of a stretch. Rates are fractions as text."""
 
-    width: int | None
-    height: int | None
-    frames: int
-    expected_frames: int
-    duration_ns: int
-    rate: str
-    bitrate_bps: int
-    gop_max_ns: int
-    longest_gap_ns: int
-    gaps: int
-    lost: int
-    duplicates: int
-    jitter_p99_ns: int
+    width: Count | None
+    height: Count | None
+    frames: Count
+    expected_frames: Count
+    duration_ns: Ns
+    rate: Rate
+    bitrate_bps: Count
+    gop_max_ns: Ns
+    longest_gap_ns: Ns
+    gaps: Count
+    lost: Count
+    duplicates: Count
+    jitter_p99_ns: Ns
 
 
 @strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
 class Progress:
     """Sent about once a second while frames become durable; also the channel's heartbeat."""
 
-    number: int | None
-    frames: int
-    durable_bytes: int
-    durable_mono_ns: int | None
-    durable_wall_ns: int | None
+    number: Count | None
+    frames: Count
+    durable_bytes: Count
+    durable_mono_ns: Ns | None
+    durable_wall_ns: Ns | None
     measured: Measured | None
     t: Literal["progress"] = "progress"
 
@@ -104,18 +110,18 @@ class FindingText:
 class SegmentClosed:
     """A segment file is finished and durable, or as much of it as could be saved (`final` false)."""
 
-    number: int = Field(ge=0)
+    number: Count
     name: str = Field(pattern=r"^[0-9]{8}\.mp4\.age$")
-    size_bytes: int = Field(ge=0)
+    size_bytes: Count
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     final: bool
     reason: str = Field(max_length=32)
-    end_wall_ns: int
-    end_mono_ns: int
+    end_wall_ns: Ns
+    end_mono_ns: Ns
     measured: Measured
     grade: Literal["conforming", "degraded", "nonconforming"]
     findings: Annotated[tuple[FindingText, ...], Field(strict=False)]
-    dropped: int
+    dropped: Count
     t: Literal["segment-closed"] = "segment-closed"
 
 
@@ -123,8 +129,8 @@ class SegmentClosed:
 class GapSeen:
     """A stretch inside a running stream brought no frames for longer than the spec allows."""
 
-    from_mono_ns: int
-    to_mono_ns: int
+    from_mono_ns: Ns
+    to_mono_ns: Ns
     t: Literal["gap-seen"] = "gap-seen"
 
 
@@ -132,7 +138,7 @@ class GapSeen:
 class Trouble:
     """Recording can't go on for a reason on our side (disk full, disk error, no recipient)."""
 
-    code: str = Field(max_length=64)
+    code: Code
     text: str = Field(max_length=1000)
     advice: str = Field(max_length=1000)
     t: Literal["trouble"] = "trouble"

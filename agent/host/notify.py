@@ -25,7 +25,9 @@ class SystemdNotifier:
         """Sends for example `READY=1` or `WATCHDOG=1`."""
         if not self._address:
             return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-            # A lost ping is followed by the next; a notification must never stop or hold up a recording.
-            with suppress(OSError):
-                channel.sendto("\n".join(lines).encode(), socket.MSG_DONTWAIT, self._address)
+        # A lost ping is followed by the next; a notification must never stop or hold up a recording.
+        with (
+            suppress(OSError),
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel,
+        ):
+            channel.sendto("\n".join(lines).encode(), socket.MSG_DONTWAIT, self._address)

@@ -15,7 +15,7 @@ ChannelId = NewType("ChannelId", str)
 
 CHANNEL_PATTERN = r"^[a-z][a-z0-9-]{0,15}$"
 BOX_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
-_RECORDING = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
+_RECORDING = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 def new_uuid7(wall_ns: int, random_10: bytes) -> str:
@@ -30,4 +30,4 @@ def new_uuid7(wall_ns: int, random_10: bytes) -> str:
 
 def is_recording_id(text: str) -> bool:
     """True for the exact spelling that `new_uuid7` gives: lower case, version 7."""
-    return _RECORDING.match(text) is not None
+    return _RECORDING.fullmatch(text) is not None

@@ -57,7 +57,7 @@ class RtspSettings:
             good = False
         else:
             good = parts.scheme in ("rtsp", "rtsps") and bool(parts.hostname) and port != 0
-            good = good and "@" not in parts.netloc
+            good = good and "@" not in self.url
         if not good:
             raise Refuse(
                 "source.settings",

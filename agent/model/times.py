@@ -6,11 +6,13 @@ CLOCK_BOOTTIME-like clocks that never step; the two are never mixed. Local time 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
 NS_PER_S = 1_000_000_000
+_STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 
 
 class ClockQuality(StrEnum):
@@ -39,6 +41,8 @@ def rfc3339(wall_ns: int) -> str:
 
 def from_rfc3339(text: str) -> int:
     """The nanoseconds of what `rfc3339` wrote; ValueError for any other spelling."""
+    if not _STAMP.fullmatch(text):
+        raise ValueError("not a time as rfc3339() writes it")
     stamp = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
     whole = stamp.replace(microsecond=0)
     return round(whole.timestamp()) * NS_PER_S + stamp.microsecond * 1000

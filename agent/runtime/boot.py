@@ -7,6 +7,7 @@ quarantine, and the boot leaf is written. It never waits for the network. Raises
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from agent.host.files import make_directories, translate, write_atomic
 from agent.ledger.log import Ledger
 from agent.ledger.signing import SigningKey
 from agent.link.outbox import Outbox
-from agent.model.errors import Retry
+from agent.model.errors import Halt, Retry
 from agent.model.ids import ChannelId, RecordingId, new_uuid7
 from agent.model.media import GapCause
 from agent.model.outgoing import Json
@@ -26,7 +27,6 @@ from agent.model.times import from_rfc3339
 from agent.model.verdict import Grade
 from agent.runtime.book import Book
 from agent.runtime.leaves import Totals, adopted_body, closing_body
-from agent.seal.suites import age_x25519
 from agent.vault.identity import lock_vault, open_vault
 from agent.vault.layout import LEDGER
 from agent.vault.recovery import AdoptSegment, CloseRecording, KnownRecording, QuarantineFile, plan
@@ -35,6 +35,8 @@ from agent.vault.store import list_recordings, quarantine, sha256_of
 LOCK_WAIT_S = 15.0
 KEY_NAME = "signing.key"
 PUBLIC_NAME = "signing.vkey"
+_IDENTIFIER = re.compile(r"[A-Za-z0-9-]{1,64}")
+_MOST_BOOTS = 1 << 52  # leaves hold numbers below 2^53
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,6 +52,7 @@ class Past:
     """What the ledger says, gathered in one pass."""
 
     recordings: dict[RecordingId, KnownRecording] = field(default_factory=dict)
+    suites: dict[RecordingId, str] = field(default_factory=dict)
     totals: dict[RecordingId, Totals] = field(default_factory=dict)
     channels: dict[ChannelId, ChannelPast] = field(default_factory=dict)
     alarms: dict[tuple[str, str], None] = field(default_factory=dict)
@@ -76,14 +79,12 @@ def prepare_state(config: AgentConfig) -> int:
     try:
         last = int(path.read_text()) if path.exists() else 0
     except (OSError, ValueError):
-        last = _boot_from_clock()
+        last = -1
+    if not 0 <= last < _MOST_BOOTS:
+        # A damaged counter must not give one number to two boots: go on at a place of chance, far above.
+        last = int.from_bytes(os.urandom(5), "big")
     write_atomic(path, f"{last + 1}\n".encode())
     return last + 1
-
-
-def _boot_from_clock() -> int:
-    """A damaged counter must not give one number to two boots: go on far above."""
-    return int.from_bytes(os.urandom(4), "big")
 
 
 def signing_key(config: AgentConfig, random: Callable[[int], bytes]) -> SigningKey:
@@ -116,9 +117,15 @@ def open_known_vault(config: AgentConfig, clock: Clock, random: Callable[[int], 
     """The vault's id, remembered in the state directory, so that another disk is noticed."""
     remembered = config.box.state_dir / "vault-id"
     try:
-        expected = remembered.read_text(encoding="utf-8").strip() if remembered.exists() else None
+        expected = remembered.read_bytes().decode("utf-8", "replace").strip() if remembered.exists() else None
     except OSError as error:
         raise translate(error, remembered, "reading") from None
+    if expected is not None and not _IDENTIFIER.fullmatch(expected):
+        raise Halt(
+            "vault.bad-memory",
+            f"{remembered} is damaged: this box does not know its vault any more",
+            "write the id of its vault.json into it, or remove it to adopt the vault that is there",
+        )
     found = open_vault(config.box.vault_dir, expected, new_uuid7(clock.now().wall_ns, random(10)))
     if expected is None:
         write_atomic(remembered, found.encode() + b"\n")
@@ -133,19 +140,17 @@ def boot(
     key = signing_key(config, random)
     vault = config.box.vault_dir
     lock = wait_for_lock(vault, clock, sleep)
-    vault_id = open_known_vault(config, clock, random)
-    ledger = Ledger.open(vault / LEDGER, config.box.id, key)
-    outbox = None
-    if config.mqtt is not None:
-        outbox = Outbox.open(config.box.state_dir / "outbox.sqlite3", config.box.id, str(number))
-    return Booted(
-        ledger=ledger,
-        outbox=outbox,
-        boot=number,
-        lock=lock,
-        vault_id=vault_id,
-        past=gather(ledger.leaves()),
-    )
+    try:
+        vault_id = open_known_vault(config, clock, random)
+        ledger = Ledger.open(vault / LEDGER, config.box.id, key)
+        outbox = None
+        if config.mqtt is not None:
+            outbox = Outbox.open(config.box.state_dir / "outbox.sqlite3", config.box.id, str(number))
+        past = gather(ledger.leaves())
+    except BaseException:
+        os.close(lock)
+        raise
+    return Booted(ledger=ledger, outbox=outbox, boot=number, lock=lock, vault_id=vault_id, past=past)
 
 
 def gather(leaves: Iterable[Leaf]) -> Past:
@@ -162,6 +167,7 @@ def _take(past: Past, leaf: Leaf) -> None:
         recording = RecordingId(str(body["recording"]))
         channel = ChannelId(str(body["channel"]))
         past.recordings[recording] = KnownRecording(recording=recording, channel=channel)
+        past.suites[recording] = str(body["suite"])
         past.totals[recording] = Totals()
     elif leaf.type is LeafType.SEGMENT:
         _take_segment(past, body)
@@ -226,7 +232,7 @@ def recover(vault: Path, past: Past, book: Book) -> None:
                     action,
                     channel=known.channel,
                     sha256=sha256_of(vault / action.path),
-                    suite=age_x25519.NAME,
+                    suite=past.suites[action.recording],
                 )
                 book.leaf(LeafType.SEGMENT, body, entity=known.channel, event=True)
                 totals = past.totals[action.recording]

@@ -69,7 +69,7 @@ class ChannelProcess:
             while True:
                 failure = self._one_attempt()
                 if failure is None:
-                    self._wait(None)
+                    raise _Stop
                 if self._recorder.frames_since_open > 0:
                     delay_s = FIRST_RETRY_S
                 after_s = failure.after_s if isinstance(failure, Retry) else LONGEST_RETRY_S
@@ -147,15 +147,13 @@ class ChannelProcess:
         if self._stop_asked:
             raise _Stop
 
-    def _wait(self, seconds: float | None) -> None:
-        """Waits while listening to the keeper; None waits until it speaks or dies."""
-        deadline_ns = None if seconds is None else self._clock.mono_ns() + round(seconds * 1e9)
+    def _wait(self, seconds: float) -> None:
+        """Waits while listening to the keeper."""
+        deadline_ns = self._clock.mono_ns() + round(seconds * 1e9)
         while True:
-            left_s = 1.0
-            if deadline_ns is not None:
-                left_s = min(1.0, (deadline_ns - self._clock.mono_ns()) / 1e9)
-                if left_s <= 0:
-                    return
+            left_s = min(1.0, (deadline_ns - self._clock.mono_ns()) / 1e9)
+            if left_s <= 0:
+                return
             self._handle(self._keeper.receive(left_s))
             self._recorder.beat()
 

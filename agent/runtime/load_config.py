@@ -12,6 +12,7 @@ import os
 from fractions import Fraction
 from pathlib import Path
 
+from agent.formats import toml_lines
 from agent.formats.config_v1 import (
     AgentConfig,
     ChannelConfig,
@@ -32,6 +33,7 @@ from agent.model.source_settings import (
 )
 from agent.model.times import NS_PER_S
 from agent.runtime.channel_settings import ChannelSettings
+from agent.seal import suites
 from agent.seal.capsule import check_recipient
 
 _READABLE_BY_OTHERS = 0o077
@@ -55,9 +57,9 @@ def load(path: Path) -> AgentConfig:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise ConfigError((f"{path}: can't be read ({reason}): check path and owner",)) from None
-    parsed = parse(text)
+    parsed = parse(text, check_recipient)
     if isinstance(parsed, AgentConfig):
-        problems = _bad_recipients(parsed)
+        problems = _levels_without_custodian(parsed, text)
         if not problems:
             return parsed
         parsed = problems
@@ -70,14 +72,23 @@ def fingerprint(config: AgentConfig) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _bad_recipients(config: AgentConfig) -> tuple[ConfigProblem, ...]:
+def _levels_without_custodian(config: AgentConfig, text: str) -> tuple[ConfigProblem, ...]:
+    """Channels that could not be recorded: nobody has a key of the suite that their level needs."""
     problems = []
-    for number, recipient in enumerate(config.custodians.recipients):
-        try:
-            check_recipient(recipient)
-        except Refuse as error:
-            key = f"custodians.recipients.{number}"
-            problems.append(ConfigProblem(line=None, key=key, text=f"{error.text}: {error.advice}"))
+    for number, channel in enumerate(config.channel):
+        suite = suites.for_level(channel.level)
+        if suites.of_suite(config.custodians.recipients, suite):
+            continue
+        option = " --post-quantum" if suite.POST_QUANTUM else ""
+        problems.append(
+            ConfigProblem(
+                line=toml_lines.line_of(text, ("channel", number, "level")),
+                key=f"channel.{number}.level",
+                text=f"channel {channel.id!r} has level {channel.level}, which is sealed to "
+                f"{suite.RECIPIENT_HRP}1… recipients only, and no custodian has one: add what "
+                f"`edgeward keygen{option}` prints to custodians.recipients",
+            )
+        )
     return tuple(problems)
 
 
@@ -108,7 +119,13 @@ def read_secret(name: str) -> str:
         raise Refuse(
             "secret.exposed", f"the secret file {path} can be read by others", f"run: chmod 0400 {path}"
         )
-    return text.splitlines()[0] if text else ""
+    secret = text.split("\n")[0].removesuffix("\r")
+    if not secret:
+        # Asked with an empty password, a camera may lock the account.
+        raise Refuse(
+            "secret.empty", f"the secret file {path} is empty", "write the secret into its first line"
+        )
+    return secret
 
 
 def source_settings(channel: ChannelConfig) -> SourceSettings:

@@ -17,7 +17,7 @@ from agent.capture.joiner import Joiner, describe
 from agent.formats.ledger_v1 import Leaf, LeafType
 from agent.host.files import translate
 from agent.ledger.check import read_leaves
-from agent.model.errors import Refuse
+from agent.model.errors import AgentError, Refuse
 from agent.model.ids import RecordingId, is_recording_id
 from agent.seal.age_reader import open_stream
 from agent.seal.capsule import open_capsule
@@ -75,7 +75,16 @@ def open_recording_parts(
     except OSError as error:
         raise translate(error, directory, "reading") from None
     key = open_capsule(capsule, identities)
-    joiner = Joiner(open_part)
+    output_errors: list[AgentError] = []
+
+    def opened_part(part: int) -> BinaryIO:
+        try:
+            return open_part(part)
+        except AgentError as error:
+            output_errors.append(error)
+            raise
+
+    joiner = Joiner(opened_part)
     segments = truncated = 0
     problems: list[str] = []
     for leaf in segment_leaves(vault, known):
@@ -86,6 +95,8 @@ def open_recording_parts(
                 continue
             joiner.add(plaintext, start_ns)
         except Refuse as error:
+            if output_errors:  # the output's fault, not the segment's
+                raise
             problems.append(f"segment {leaf.body['number']}: {error.text}")
             continue
         segments += 1

@@ -27,7 +27,7 @@ from agent.formats.ipc_v1 import (
     SegmentOpened,
     StartRecording,
 )
-from agent.model.errors import Retry
+from agent.model.errors import AgentError, Retry
 from agent.model.ids import RecordingId
 from agent.model.media import Captured, CutReason, Stored
 from agent.model.ports.clock import Clock
@@ -127,7 +127,12 @@ class Recorder:
         """Ends the open segment, if there is one, and reports it."""
         if self._writer is not None:
             writer, self._writer = self._writer, None
-            self._report(writer.close(), reason)
+            try:
+                stored = writer.close()
+            except AgentError:
+                self._report(writer.abandon(), CutReason.DISK)
+                raise
+            self._report(stored, reason)
 
     def fail(self, reason: CutReason) -> None:
         """Leaves the open segment as it is after an error, and reports it."""

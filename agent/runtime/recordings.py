@@ -1,6 +1,7 @@
 """Opening a recording: key pair, capsule, manifest, leaf; in this order, all durable.
 
-Guarantees: no recording without a custodian; the private half goes into the capsule and is forgotten
+Guarantees: the level decides the suite of key pair, capsule and segments (STD 5.3); no recording without a
+custodian of that suite; the private half goes into the capsule and is forgotten
 here; the manifest carries the plan's facts and the capsule's hash, and the opening leaf carries the
 manifest's hash, so a label can't be changed unseen (STD 8.1).
 """
@@ -20,9 +21,9 @@ from agent.model.ids import RecordingId, new_uuid7
 from agent.model.outgoing import Json
 from agent.model.times import Instant, rfc3339
 from agent.runtime.book import Book
+from agent.seal import suites
 from agent.seal.capsule import make_capsule
 from agent.seal.recording_key import new_key_pair
-from agent.seal.suites import age_x25519
 from agent.vault.layout import CAPSULE_NAME, MANIFEST_NAME
 from agent.vault.store import open_recording
 
@@ -47,10 +48,12 @@ def begin(
     now: Instant,
     random: Callable[[int], bytes],
 ) -> OpenRecording:
-    """A new recording. Raises `Refuse` (`seal.no-recipient`) or what the disk says."""
+    """A new recording. Raises `Refuse` (`seal.*`) or what the disk says."""
     recording = RecordingId(new_uuid7(now.wall_ns, random(10)))
-    keys = new_key_pair(random)
-    capsule = make_capsule(keys.identity, custodians, random)
+    suite = suites.for_level(channel.level)
+    keepers = suites.of_suite(custodians, suite)
+    keys = new_key_pair(random, suite.NAME)
+    capsule = make_capsule(keys.identity, keepers, random)
     capsule_sha256 = hashlib.sha256(capsule).hexdigest()
     labels: dict[str, Json] = {
         "category": channel.category,
@@ -64,9 +67,9 @@ def begin(
         "box": box,
         "channel": channel.id,
         "opened": rfc3339(now.wall_ns),
-        "suite": age_x25519.NAME,
+        "suite": suite.NAME,
         "recipient": keys.recipient,
-        "custodians": list(custodians),
+        "custodians": list(keepers),
         "capsule_sha256": capsule_sha256,
         "spec": {
             "width": channel.spec.width,
@@ -83,7 +86,7 @@ def begin(
         {
             "recording": recording,
             "channel": channel.id,
-            "suite": age_x25519.NAME,
+            "suite": suite.NAME,
             CAPSULE_NAME: capsule_sha256,
             MANIFEST_NAME: hashlib.sha256(manifest_bytes).hexdigest(),
             **labels,
@@ -97,5 +100,5 @@ def begin(
         directory=directory,
         recipient=keys.recipient,
         capsule_sha256=capsule_sha256,
-        suite=age_x25519.NAME,
+        suite=suite.NAME,
     )

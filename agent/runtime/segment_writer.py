@@ -52,19 +52,23 @@ class SegmentWriter:
         self._mono_ns = mono_ns
         self._age = AgeWriter([place.recipient], random)
         self._file = SegmentFile(place.directory, place.recording, place.number)
-        self._file.write(self._age.begin())
         self._plain_bytes = 0
         self._unsealed: deque[tuple[int, Accepted]] = deque()
         self._synced_at_ns = mono_ns()
         self.durable_frames = 0
         self.durable_media_ns = 0
-        self._mux = FragmentMux(
-            template,
-            self._take,
-            fragment_ns=FRAGMENT_NS,
-            description=place.description,
-            parameter_sets=parameter_sets,
-        )
+        try:
+            self._file.write(self._age.begin())
+            self._mux = FragmentMux(
+                template,
+                self._take,
+                fragment_ns=FRAGMENT_NS,
+                description=place.description,
+                parameter_sets=parameter_sets,
+            )
+        except BaseException:
+            self._file.discard()
+            raise
 
     @property
     def size_bytes(self) -> int:

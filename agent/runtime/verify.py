@@ -7,6 +7,7 @@ key must come from somewhere else than the copied vault for a verdict that the b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from agent.ledger.check import check_log, read_leaves
 from agent.model.errors import AgentError
 from agent.model.outgoing import Json
 from agent.runtime.leaves import segments_root
-from agent.vault.layout import CAPSULE_NAME, LEDGER, MANIFEST_NAME, RECORDINGS
+from agent.vault.layout import CAPSULE_NAME, LEDGER, MANIFEST_NAME, RECORDINGS, segment_number
 from agent.vault.store import list_recordings, sha256_of
 
 OK, OK_WITH_GAPS, INCOMPLETE, TAMPERED = "ok", "ok-with-gaps", "incomplete", "tampered"
@@ -79,8 +80,7 @@ def verify_vault(vault: Path, vkey: str | None) -> VerifyReport:
         findings.tampered += [f"recording {report.recording}: {text}" for text in report.problems]
     for file in list_recordings(vault):
         if file.path not in explained:
-            open_ids = [name for name, one in recordings.items() if one.closed is None]
-            kind = findings.incomplete if _is_growing(file.path, open_ids) else findings.tampered
+            kind = findings.incomplete if _is_growing(file.path, recordings) else findings.tampered
             kind.append(f"{file.path}: no ledger leaf names this file")
     findings.incomplete += [f"recording {one.recording}: not closed" for one in reports if not one.closed]
     result = OK_WITH_GAPS if gaps else OK
@@ -125,8 +125,16 @@ def _gather(vault: Path, findings: _Findings) -> tuple[dict[str, _Recording], in
     return recordings, gaps
 
 
-def _is_growing(path: str, open_recordings: list[str]) -> bool:
-    return path.split("/")[1] in open_recordings
+def _is_growing(path: str, recordings: Mapping[str, _Recording]) -> bool:
+    """True for the segment that comes next in a recording that is not closed."""
+    folder, name = Path(path).parent, Path(path).name
+    one = recordings.get(folder.name)
+    return (
+        one is not None
+        and one.closed is None
+        and folder == Path(RECORDINGS) / folder.name
+        and segment_number(name) == len(one.segments)
+    )
 
 
 def _check(vault: Path, one: _Recording, explained: set[str]) -> RecordingReport:

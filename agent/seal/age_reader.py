@@ -103,11 +103,21 @@ def _chunks(source: _Source, cipher: PayloadCipher) -> Iterator[bytes]:
             break
         chunk = cipher.open(counter, piece, last=False)
         if chunk is None:
-            raise _corrupt(f"chunk {counter} is damaged, out of place, or followed by foreign data")
+            yield from _before_foreign_data(cipher, counter, piece)
+            return
         yield chunk
         counter += 1
         piece = following
     yield from _last_chunk(cipher, counter, piece)
+
+
+def _before_foreign_data(cipher: PayloadCipher, counter: int, piece: bytes) -> Iterator[bytes]:
+    """Judges a whole piece that is not the end of the file and no earlier chunk: always a refusal."""
+    chunk = cipher.open(counter, piece, last=True)
+    if chunk is None:
+        raise _corrupt(f"chunk {counter} is damaged, out of place, or followed by foreign data")
+    yield chunk
+    raise _corrupt("there is foreign data after its end")
 
 
 def _last_chunk(cipher: PayloadCipher, counter: int, piece: bytes) -> Iterator[bytes]:

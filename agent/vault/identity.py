@@ -51,15 +51,18 @@ def open_vault(vault: Path, expected_id: str | None, new_id: str) -> str:
 
 def _read_id(path: Path) -> str | None:
     try:
-        text = path.read_text(encoding="utf-8")
+        data = path.read_bytes()
     except FileNotFoundError:
         return None
     try:
-        return str(json.loads(text)["id"])
+        found = json.loads(data)["id"]
     except (ValueError, KeyError, TypeError):
+        found = None
+    if not isinstance(found, str) or not found:
         raise Halt(
-            "vault.bad-identity", f"{path} is damaged", "restore it from the first line of the ledger"
-        ) from None
+            "vault.bad-identity", f"{path} is damaged", "restore it: the ledger's boot leaves have the id"
+        )
+    return found
 
 
 def lock_vault(vault: Path) -> int:

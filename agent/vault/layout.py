@@ -17,7 +17,7 @@ QUARANTINE = "quarantine"
 LEDGER = "ledger"
 CAPSULE_NAME = "capsule.age"
 MANIFEST_NAME = "manifest.json"
-_SEGMENT = re.compile(r"^([0-9]{8})\.mp4\.age$")
+_SEGMENT = re.compile(r"([0-9]{8})\.mp4\.age")
 
 
 def recording_dir(vault: Path, recording: RecordingId) -> Path:
@@ -32,5 +32,5 @@ def segment_name(number: int) -> str:
 
 def segment_number(name: str) -> int | None:
     """The number in a segment's name, or None when it is not such a name."""
-    match = _SEGMENT.match(name)
+    match = _SEGMENT.fullmatch(name)
     return int(match.group(1)) if match else None

@@ -66,10 +66,11 @@ Action: TypeAlias = AdoptSegment | CloseRecording | QuarantineFile
 
 def plan(known: Mapping[RecordingId, KnownRecording], listing: Iterable[FoundFile]) -> tuple[Action, ...]:
     """Actions in the order in which they must be done: adopt, quarantine, then close."""
+    following = {recording: facts.next_number for recording, facts in known.items()}
     adopt: list[AdoptSegment] = []
     aside: list[QuarantineFile] = []
     ends: dict[RecordingId, int] = {}
-    for file in listing:
+    for file in sorted(listing, key=lambda each: each.path):
         recording, name = _split(file.path)
         facts = known.get(recording) if recording else None
         if facts is None:
@@ -78,7 +79,8 @@ def plan(known: Mapping[RecordingId, KnownRecording], listing: Iterable[FoundFil
         if name in (CAPSULE_NAME, MANIFEST_NAME) or name in facts.names:
             continue
         number = segment_number(name)
-        if number is not None and number >= facts.next_number and not facts.closed:
+        if number is not None and number == following[facts.recording] and not facts.closed:
+            following[facts.recording] += 1
             adopt.append(
                 AdoptSegment(
                     recording=facts.recording,

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from agent.host.files import create_exclusive, fsync_dir, translate
-from agent.model.errors import Halt, Refuse
+from agent.model.errors import AgentError, Halt, Refuse
 from agent.model.ids import RecordingId
 from agent.model.media import Sealed, Stored
 from agent.vault.layout import segment_name
@@ -34,7 +35,11 @@ class SegmentFile:
             raise Halt(
                 "vault.occupied", error.text, "run edgeward verify: the ledger says what it is"
             ) from None
-        fsync_dir(directory)
+        try:
+            fsync_dir(directory)
+        except AgentError:
+            self.discard()
+            raise
 
     @property
     def size_bytes(self) -> int:
@@ -70,17 +75,25 @@ class SegmentFile:
         except OSError as error:
             raise translate(error, self._path, "closing the segment") from None
         finally:
-            os.close(self._descriptor)
+            self._let_go()
         return self._stored(final=final)
+
+    def discard(self) -> None:
+        """Takes away a file that holds no picture yet, so that the next try can have its number."""
+        self._let_go()
+        self._path.unlink(missing_ok=True)
 
     def abandon(self) -> Stored:
         """What was written when an error ended the segment; durability was not confirmed."""
-        try:
-            os.close(self._descriptor)
-        except OSError:
-            # close(2) after a failed write may report that error once more; it is already on its way up.
-            return self._stored(final=False)
+        self._let_go()
         return self._stored(final=False)
+
+    def _let_go(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            # close(2) after a failed write may report that error once more; it is already on its way up.
+            with suppress(OSError):
+                os.close(descriptor)
 
     def _stored(self, *, final: bool) -> Stored:
         return Stored(

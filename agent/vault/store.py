@@ -39,12 +39,13 @@ def open_recording(vault: Path, recording: RecordingId, capsule: bytes, manifest
 
 
 def list_recordings(vault: Path) -> list[FoundFile]:
-    """Every file below `recordings/`, sorted by path."""
+    """Every file and link below `recordings/`, sorted by path. Links are listed, never followed."""
     found: list[FoundFile] = []
     root = vault / RECORDINGS
     try:
-        for folder, _, names in os.walk(root):
-            for name in names:
+        for folder, folders, names in os.walk(root, onerror=_raise):
+            links = [name for name in folders if (Path(folder) / name).is_symlink()]
+            for name in (*names, *links):
                 path = Path(folder) / name
                 status = path.lstat()
                 found.append(
@@ -57,6 +58,11 @@ def list_recordings(vault: Path) -> list[FoundFile]:
     except OSError as error:
         raise translate(error, root, "listing") from None
     return sorted(found, key=lambda file: file.path)
+
+
+def _raise(error: OSError) -> None:
+    """For os.walk, which else passes over what it can't read."""
+    raise error
 
 
 def sha256_of(path: Path) -> str:
@@ -76,7 +82,7 @@ def quarantine(vault: Path, relative: str) -> str:
     try:
         target_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
         suffix = 0
-        while target.exists():
+        while os.path.lexists(target):
             suffix += 1
             target = target_dir / f"{Path(relative).name}.{suffix}"
         source.rename(target)

@@ -10,6 +10,7 @@ from pathlib import Path
 from agent.cli.exits import Exit
 from agent.host.files import create_exclusive, write_all
 from agent.seal.recording_key import new_key_pair
+from agent.seal.suites import age_mlkem768x25519, age_x25519
 
 EXAMPLE = "edgeward keygen -o custodian.txt   (the public half goes into agent.toml)"
 
@@ -17,11 +18,17 @@ EXAMPLE = "edgeward keygen -o custodian.txt   (the public half goes into agent.t
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="a new file")
+    parser.add_argument(
+        "--post-quantum",
+        action="store_true",
+        help="a key for recordings of level 5 (age1pq...); other levels need one without this",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Writes the identity, prints the recipient. Do this away from the box."""
-    keys = new_key_pair(os.urandom)
+    suite = age_mlkem768x25519 if arguments.post_quantum else age_x25519
+    keys = new_key_pair(os.urandom, suite.NAME)
     descriptor = create_exclusive(arguments.output, 0o600)
     try:
         write_all(descriptor, f"# public key: {keys.recipient}\n{keys.identity}\n".encode())

@@ -9,12 +9,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
-from agent.cli.common import add_vault, vault_of
+from agent.cli.common import add_identities, add_vault, identities_of, vault_of
 from agent.cli.exits import Exit
 from agent.host.files import create_exclusive
-from agent.model.errors import Refuse
 from agent.runtime.opening import open_recording_parts
-from agent.seal.capsule import read_identity_file
 
 EXAMPLE = "edgeward open 01a20b87-3fc9-73f8-8307-89737bba7342 -i custodian.txt -o out.mp4"
 
@@ -22,27 +20,14 @@ EXAMPLE = "edgeward open 01a20b87-3fc9-73f8-8307-89737bba7342 -i custodian.txt -
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     parser.add_argument("recording", metavar="RECORDING", help="an id from `edgeward recordings`")
-    parser.add_argument(
-        "-i",
-        "--identity",
-        type=Path,
-        action="append",
-        required=True,
-        metavar="KEY",
-        help="a custodian's key file",
-    )
+    add_identities(parser, "a custodian's key file")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="a new file, or - for stdout")
     add_vault(parser, positional=False)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit 0 when everything opened, 3 when a segment was cut short by a crash, 1 with problems."""
-    identities: list[str] = []
-    for path in arguments.identity:
-        try:
-            identities += read_identity_file(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError):
-            raise Refuse("open.no-key", f"the key file {path} can't be read", "check its path") from None
+    identities = identities_of(arguments)
     with ExitStack() as stack:
 
         def open_part(part: int) -> BinaryIO:

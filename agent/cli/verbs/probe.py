@@ -19,17 +19,24 @@ from agent.model.source_settings import FileSettings, Pace, RtspSettings, Source
 from agent.model.times import NS_PER_S
 from agent.runtime.load_config import read_secret
 
-EXAMPLE = "edgeward probe rtsp://192.0.2.10/stream --username admin --password-file /etc/edgeward/cam.pw"
+EXAMPLE = "edgeward probe rtsp://192.0.2.10/cam --username admin --password-file cam.pw"
 GAP_LIMIT_NS = NS_PER_S
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     parser.add_argument("source", metavar="SOURCE", help="an rtsp:// address (without password) or a file")
-    parser.add_argument("--seconds", type=float, default=5.0, help="how long to measure (default 5)")
+    parser.add_argument("--seconds", type=_seconds, default=5.0, help="how long to measure (default 5)")
     parser.add_argument("--username")
     parser.add_argument("--password-file", metavar="FILE", help="mode 0400; never on the command line")
     parser.add_argument("--json", action="store_true", help="machine-readable")
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 3600:
+        raise argparse.ArgumentTypeError("a time above 0 and at most 3600 seconds")
+    return value
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ from agent.seal.age_keys import draw, key_bytes
 NAME: Final = "age-mlkem768x25519"
 RECIPIENT_HRP: Final = "age1pq"
 IDENTITY_HRP: Final = "AGE-SECRET-KEY-PQ-"
+POST_QUANTUM: Final = True
 
 _STANZA_TYPE = "mlkem768x25519"
 _INFO = b"age-encryption.org/mlkem768x25519"

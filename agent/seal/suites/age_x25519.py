@@ -21,6 +21,7 @@ from agent.seal.age_keys import derive, draw, key_bytes
 NAME: Final = "age-x25519"
 RECIPIENT_HRP: Final = "age"
 IDENTITY_HRP: Final = "AGE-SECRET-KEY-"
+POST_QUANTUM: Final = False
 
 _STANZA_TYPE = "X25519"
 _INFO = b"age-encryption.org/v1/X25519"

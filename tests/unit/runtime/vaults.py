@@ -23,8 +23,8 @@ from agent.model.media import Stored
 from agent.model.outgoing import Json
 from agent.model.source_settings import Pace, SyntheticSettings
 from agent.model.times import rfc3339
-from agent.runtime.boot import PUBLIC_NAME, Booted, boot, recover
 from agent.runtime.book import Book
+from agent.runtime.boot import PUBLIC_NAME, Booted, boot, recover
 from agent.runtime.recordings import OpenRecording, begin
 from agent.runtime.segment_writer import SegmentPlace, SegmentWriter
 from agent.runtime.verify import VerifyReport, verify_vault

@@ -1,4 +1,4 @@
-"""The vault's identity and lock: another disk, no disk or a second writer is noticed before a byte is written."""
+"""The vault's identity and lock: another disk, no disk, a second writer are noticed before any writing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,12 @@ def halted(vault: Path, expected: str | None) -> Halt:
 def test_a_first_start_makes_a_vault(tmp_path: Path) -> None:
     vault = tmp_path / "vault"
     assert open_vault(vault, None, "id-1") == "id-1"
-    assert sorted(path.name for path in vault.iterdir()) == ["ledger", "quarantine", "recordings", "vault.json"]
+    assert sorted(path.name for path in vault.iterdir()) == [
+        "ledger",
+        "quarantine",
+        "recordings",
+        "vault.json",
+    ]
     assert json.loads((vault / IDENTITY_NAME).read_text()) == {"v": 1, "id": "id-1"}
     for folder in ("ledger", "quarantine", "recordings"):
         assert (vault / folder).stat().st_mode & 0o777 & ~0o750 == 0
@@ -64,7 +69,8 @@ def test_another_boxes_vault_is_refused_and_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{}", b"[]", b"3", b'"id"', b"{", b"\xff\xfe\x00", b'{"v":1,"id":null}', b'{"v":1,"id":3}']
+    "content",
+    [b"", b"{}", b"[]", b"3", b'"id"', b"{", b"\xff\xfe\x00", b'{"v":1,"id":null}', b'{"v":1,"id":3}'],
 )
 @pytest.mark.parametrize("expected", [None, "id-1"])
 def test_a_damaged_identity_is_not_overwritten(tmp_path: Path, content: bytes, expected: str | None) -> None:
@@ -113,11 +119,11 @@ def test_the_lock_lasts_as_long_as_any_child_that_inherited_it(tmp_path: Path) -
 
 def test_a_refused_lock_leaks_no_descriptor(tmp_path: Path) -> None:
     ours = lock_vault(tmp_path)
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(3):
         with pytest.raises(Retry):
             lock_vault(tmp_path)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
     os.close(ours)
 
 

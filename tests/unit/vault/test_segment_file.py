@@ -1,4 +1,4 @@
-"""One segment file: exclusive, sealed pieces only, hashed as written, and honest after every error of the disk."""
+"""One segment file: exclusive, sealed pieces only, hashed as written, honest after each error of the disk."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import pytest
 from agent.model.errors import Halt, Retry
 from agent.model.ids import RecordingId
 from agent.model.media import Accepted, Sealed, Stored
-from agent.vault import segment_file
 from agent.vault.segment_file import SegmentFile
 
 ONE = RecordingId("01a20b87-3fc9-73f8-8307-89737bba7342")
@@ -21,7 +20,7 @@ PIECE = Sealed(b"sealed" * 100, final=False)
 
 
 def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_a_closed_file_holds_what_was_written_and_is_named_and_hashed(tmp_path: Path) -> None:
@@ -48,7 +47,7 @@ def test_a_file_that_is_there_is_never_opened(tmp_path: Path) -> None:
     (tmp_path / "00000000.mp4.age").write_bytes(b"old")
     with pytest.raises(Halt) as caught:
         SegmentFile(tmp_path, ONE, 0)
-    assert caught.value.code == "disk.error"
+    assert caught.value.code == "vault.occupied"
     assert (tmp_path / "00000000.mp4.age").read_bytes() == b"old"
 
 
@@ -56,7 +55,7 @@ def test_a_link_is_never_followed(tmp_path: Path) -> None:
     (tmp_path / "00000000.mp4.age").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(Halt) as caught:
         SegmentFile(tmp_path, ONE, 0)
-    assert caught.value.code == "disk.error"
+    assert caught.value.code == "vault.occupied"
     assert not (tmp_path / "elsewhere").exists()
 
 
@@ -83,7 +82,7 @@ def test_what_was_abandoned_stays_and_is_not_final(tmp_path: Path) -> None:
 def test_short_writes_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.write
     file = SegmentFile(tmp_path, ONE, 0)
-    monkeypatch.setattr(segment_file.os, "write", lambda fd, data: real(fd, data[:7]))
+    monkeypatch.setattr("agent.vault.segment_file.os.write", lambda fd, data: real(fd, data[:7]))
     file.write(PIECE)
     monkeypatch.undo()
     stored = file.close(final=True)
@@ -104,7 +103,7 @@ def test_an_error_in_the_middle_of_a_piece_counts_what_was_written(
         return real(fd, data[:100])
 
     file = SegmentFile(tmp_path, ONE, 0)
-    monkeypatch.setattr(segment_file.os, "write", torn)
+    monkeypatch.setattr("agent.vault.segment_file.os.write", torn)
     with pytest.raises(Halt) as caught:
         file.write(PIECE)
     monkeypatch.undo()
@@ -124,7 +123,7 @@ def test_a_failed_sync_is_never_taken_for_durable(
     before = descriptors()
     file = SegmentFile(tmp_path, ONE, 0)
     file.write(PIECE)
-    monkeypatch.setattr(segment_file.os, call, broken)
+    monkeypatch.setattr(f"agent.vault.segment_file.os.{call}", broken)
     with pytest.raises(Halt) as caught:
         if call == "fsync":
             file.close(final=True)

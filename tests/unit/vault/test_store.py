@@ -1,4 +1,4 @@
-"""What the keeper does in a vault: a capsule before any segment, a full listing, and quarantine that loses nothing."""
+"""What the keeper does in a vault: a capsule before any segment, a full listing, a harmless quarantine."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.model.errors import Halt
+from agent.host import files
+from agent.model.errors import AgentError, Halt
 from agent.model.ids import RecordingId
-from agent.vault import store
 from agent.vault.identity import open_vault
 from agent.vault.store import FoundFile, free_bytes, list_recordings, open_recording, quarantine, sha256_of
 
@@ -36,9 +36,9 @@ def test_a_recording_opens_with_capsule_and_manifest(vault: Path) -> None:
 
 def test_a_recording_is_opened_once(vault: Path) -> None:
     directory = open_recording(vault, ONE, b"capsule", b"manifest")
-    with pytest.raises(Halt) as caught:
+    with pytest.raises(AgentError) as caught:
         open_recording(vault, ONE, b"other", b"other")
-    assert caught.value.code == "disk.error"
+    assert caught.value.code == "file.exists"
     assert (directory / "capsule.age").read_bytes() == b"capsule"
 
 
@@ -53,13 +53,13 @@ def test_the_capsule_is_durable_before_the_manifest_is_begun(
     vault: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[str] = []
-    real = store.write_atomic
+    real = files.write_atomic
 
     def watch(path: Path, data: bytes, mode: int = 0o600) -> None:
         written.append(path.name)
         real(path, data, mode)
 
-    monkeypatch.setattr(store, "write_atomic", watch)
+    monkeypatch.setattr("agent.vault.store.write_atomic", watch)
     open_recording(vault, ONE, b"capsule", b"manifest")
     assert written == ["capsule.age", "manifest.json"]
 
