@@ -18,7 +18,7 @@ from agent.model.errors import Refuse
 HOST = "127.0.0.1"
 _START_S = 15.0
 _TRIES = 3  # between finding a free port and listening on it, another process may take it
-_TOML = """id = 0
+TOML = """id = 0
 [router]
 id = 0
 max_connections = 100
@@ -42,7 +42,7 @@ def start_broker(directory: Path) -> tuple[Child, int]:
     for _ in range(_TRIES):
         port = _free_port()
         config = directory / "broker.toml"
-        config.write_text(_TOML.format(host=HOST, port=port), encoding="utf-8")
+        config.write_text(TOML.format(host=HOST, port=port), encoding="utf-8")
         broker = Child("broker", "agent.demo.broker", [str(config)], directory / "broker.log")
         if _answers(broker, port):
             return broker, port

@@ -16,28 +16,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from agent.demo.broker import TOML
+
 LOOPBACK = "127.0.0.1"
 START_S = 15.0
 _IOTCORE_CHILD = """
 import sys
 from iotcore.iotcore import IotCoreBroker
 IotCoreBroker(config_path=sys.argv[1]).run_forever()
-"""
-_IOTCORE_TOML = """id = 0
-[router]
-id = 0
-max_connections = 100
-max_outgoing_packet_count = 200
-max_segment_size = 1048576
-max_segment_count = 10
-[v5.1]
-name = "v5-1"
-listen = "{host}:{port}"
-next_connection_delay_ms = 1
-[v5.1.connections]
-connection_timeout_ms = 60000
-max_payload_size = 262144
-max_inflight_count = 100
 """
 
 
@@ -132,7 +118,7 @@ def iotcore_broker(folder: Path) -> BrokerProcess:
     """iotcore's broker, not started."""
     port = free_port()
     config = folder / "rumqttd.toml"
-    config.write_text(_IOTCORE_TOML.format(host=LOOPBACK, port=port))
+    config.write_text(TOML.format(host=LOOPBACK, port=port))
     command = [sys.executable, "-c", _IOTCORE_CHILD, str(config)]
     return BrokerProcess("iotcore", command, port, folder / "iotcore.log")
 
