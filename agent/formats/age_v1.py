@@ -72,8 +72,8 @@ def header_end(data: bytes | bytearray) -> int | None:
     """
     start = bytes(data[: len(_VERSION)])
     if start != _VERSION[: len(start)]:
-        armored = start.startswith(_ARMOR[: len(start)])
-        raise bad_header("this file is armored: decode it first" if armored else "this is not an age v1 file")
+        armor = " but its armor: decode that first" if start.startswith(_ARMOR) else ""
+        raise bad_header(f"this is not an age v1 file{armor}")
     last = data.find(b"\n" + _END)
     end = -1 if last < 0 else data.find(b"\n", last + 1)
     if end >= MAX_HEADER or (end < 0 and len(data) >= MAX_HEADER):

@@ -25,7 +25,7 @@ _AEAD = HPKE.AEAD.CHACHA20_POLY1305
 
 def check_public(raw: bytes) -> None:
     """`ValueError` when `raw` is of a wrong length, out of ML-KEM's range, or a low-order point."""
-    _RawPublicKey(raw, bytes)
+    _RawPublicKey(raw, _no_randomness)
 
 
 def public_of(seed: bytes) -> bytes:
@@ -46,6 +46,10 @@ def unseal(seed: bytes, share: bytes, sealed: bytes, info: bytes) -> bytes | Non
         return context.unseal(sealed)
     except ValueError:
         return None
+
+
+def _no_randomness(_count: int) -> bytes:
+    raise RuntimeError("a key that is only checked encapsulates nothing")
 
 
 def _private(seed: bytes) -> HybridKey:

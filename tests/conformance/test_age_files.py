@@ -29,7 +29,7 @@ KEY = new_key_pair(os.urandom)
 OTHER = new_key_pair(os.urandom)
 
 
-def read_damaged(data: bytes, identity: str = KEY.identity) -> tuple[bytes, str]:
+def read_damaged(data: bytes, *identities: str) -> tuple[bytes, str]:
     """The verified prefix and the refusal's code, `ok` when there is none."""
     at = 0
 
@@ -41,7 +41,7 @@ def read_damaged(data: bytes, identity: str = KEY.identity) -> tuple[bytes, str]
 
     verified = bytearray()
     try:
-        for chunk in open_stream(read, [identity]):
+        for chunk in open_stream(read, identities or [KEY.identity]):
             verified += chunk
     except Refuse as error:
         return bytes(verified), error.code
@@ -170,7 +170,8 @@ def test_chunks_out_of_place_and_data_after_the_end() -> None:
     assert read_damaged(head + second + first + third) == (b"", "seal.corrupt")
     assert read_damaged(head + first + third) == (plain[:CHUNK], "seal.corrupt")
     assert read_damaged(head + first + first + third) == (plain[:CHUNK], "seal.corrupt")
-    assert read_damaged(sealed + b"x") == (plain[: 2 * CHUNK], "seal.corrupt")
+    assert read_damaged(sealed + b"x") == (plain, "seal.corrupt")  # the last chunk is verified too
+    assert read_damaged(seal_bytes(plain[:-2], [KEY.recipient], os.urandom) + b"x")[1] == "seal.truncated"
     assert read_damaged(head + first + bytes(2 * piece)) == (plain[:CHUNK], "seal.corrupt")  # a zeroed tail
 
 
@@ -193,9 +194,10 @@ CASES = sorted(folder.name for folder in VECTORS.iterdir() if (folder / "expecte
 
 @pytest.mark.parametrize("case", CASES)
 def test_vector(case: str) -> None:
-    identity = (VECTORS / "identity.txt").read_text().splitlines()[1]
+    keys = ("identity.txt", "identity-post-quantum.txt")
+    identities = [(VECTORS / name).read_text().splitlines()[1] for name in keys]
     expected = json.loads((VECTORS / case / "expected.json").read_text())
-    verified, code = read_damaged((VECTORS / case / "sealed.age").read_bytes(), identity)
+    verified, code = read_damaged((VECTORS / case / "sealed.age").read_bytes(), *identities)
     assert code == expected["result"]
     assert (code != "ok") == case.endswith("_fail")
     assert len(verified) == expected["verified_bytes"]
@@ -203,8 +205,9 @@ def test_vector(case: str) -> None:
 
 
 def test_there_are_vectors_of_both_kinds() -> None:
-    assert len(CASES) == 13
-    assert sum(case.endswith("_fail") for case in CASES) == 9
+    assert len(CASES) == 26
+    assert sum(case.endswith("_fail") for case in CASES) == 17
+    assert sum("hybrid" in case for case in CASES) == 12
 
 
 def _maker() -> ModuleType:
@@ -217,11 +220,15 @@ def _maker() -> ModuleType:
 
 def test_the_writer_still_gives_its_vectors_byte_for_byte() -> None:
     maker = _maker()
-    two = bytes(range(256)) * 257
-    made = seal_bytes(two, [maker.RECIPIENT], maker.counted("writer_two_chunks"))
-    assert made == (VECTORS / "writer_two_chunks" / "sealed.age").read_bytes()
-    capsule = make_capsule(maker.IDENTITY, [maker.RECIPIENT], maker.counted("writer_capsule"))
-    assert capsule == (VECTORS / "writer_capsule" / "sealed.age").read_bytes()
+    for prefix, identity, recipient in (
+        ("writer_", maker.IDENTITY, maker.RECIPIENT),
+        ("writer_hybrid_", maker.HYBRID_IDENTITY, maker.HYBRID_RECIPIENT),
+    ):
+        two, capsule = f"{prefix}two_chunks", f"{prefix}capsule"
+        made = seal_bytes(maker.TWO, [recipient], maker.counted(two))
+        assert made == (VECTORS / two / "sealed.age").read_bytes()
+        made = make_capsule(identity, [recipient], maker.counted(capsule))
+        assert made == (VECTORS / capsule / "sealed.age").read_bytes()
 
 
 def test_an_empty_last_chunk_after_others_is_refused() -> None:

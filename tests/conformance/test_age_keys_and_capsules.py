@@ -217,7 +217,7 @@ def test_identity_file() -> None:
 @pytest.mark.parametrize(
     "bad",
     [KEY.identity[:-1], KEY.identity.lower(), " " + KEY.identity, KEY.identity + " ", KEY.recipient,
-     KEY.identity.swapcase()[:20] + KEY.identity[20:], bech32.encode("AGE-SECRET-KEY-PQ-", bytes(32)),
+     KEY.identity.swapcase()[:20] + KEY.identity[20:], bech32.encode("AGE-SECRET-KEY-TAG-", bytes(32)),
      bech32.encode("AGE-SECRET-KEY-", bytes(33)), KEY.identity.replace("1", "I")],
 )  # fmt: skip
 def test_a_bad_identity_line_is_named_by_number_only(bad: str) -> None:

@@ -14,7 +14,7 @@ from agent.host.files import translate, write_all
 from agent.model.errors import Refuse
 from agent.seal.age_reader import open_stream
 
-EXAMPLE = "edgeward unseal -i rk.txt 00000000.mp4.age > 00000000.mp4"
+EXAMPLE = "edgeward unseal -i rk.txt 00000000.mp4.age (to stdout: add > video.mp4)"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
