@@ -7,6 +7,7 @@ is refused is told, never skipped silently. Leaves out checking the ledger itsel
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,15 +37,6 @@ class Opened:
     problems: tuple[str, ...]
 
 
-def segment_leaves(vault: Path, recording: RecordingId) -> list[Leaf]:
-    """The segment leaves of one recording, in the order of the ledger."""
-    return [
-        leaf
-        for leaf in read_leaves(vault / LEDGER)
-        if leaf.type is LeafType.SEGMENT and leaf.body.get("recording") == recording
-    ]
-
-
 def open_recording_to(vault: Path, recording: str, identities: Sequence[str], output: BinaryIO) -> Opened:
     """Writes the recording to `output`. Raises `Refuse` `open.*`, `seal.*`.
 
@@ -66,15 +58,8 @@ def open_recording_parts(
         raise Refuse("open.bad-id", "this is no recording's id", "see: edgeward recordings")
     known = RecordingId(recording)
     directory = recording_dir(vault, known)
-    try:
-        capsule = (directory / CAPSULE_NAME).read_bytes()
-    except FileNotFoundError:
-        raise Refuse(
-            "open.no-recording", f"the vault has no recording {recording}", "see: edgeward recordings"
-        ) from None
-    except OSError as error:
-        raise translate(error, directory, "reading") from None
-    key = open_capsule(capsule, identities)
+    leaves = _leaves_of(vault, known)
+    key = open_capsule(_capsule(directory, leaves), identities)
     output_errors: list[AgentError] = []
 
     def opened_part(part: int) -> BinaryIO:
@@ -87,7 +72,9 @@ def open_recording_parts(
     joiner = Joiner(opened_part)
     segments = truncated = 0
     problems: list[str] = []
-    for leaf in segment_leaves(vault, known):
+    for leaf in leaves:
+        if leaf.type is not LeafType.SEGMENT:
+            continue
         try:
             plaintext, complete = _plaintext(directory, leaf, key)
             start_ns = _start_ns(plaintext, recording, leaf)
@@ -111,6 +98,27 @@ def open_recording_parts(
     )
 
 
+def _leaves_of(vault: Path, recording: RecordingId) -> list[Leaf]:
+    """The leaves about one recording, in the order of the ledger."""
+    return [leaf for leaf in read_leaves(vault / LEDGER) if leaf.body.get("recording") == recording]
+
+
+def _capsule(directory: Path, leaves: Sequence[Leaf]) -> bytes:
+    """The capsule, when it is the one that the recording was opened with."""
+    try:
+        data = (directory / CAPSULE_NAME).read_bytes()
+    except FileNotFoundError:
+        raise Refuse(
+            "open.no-recording", f"the vault has no recording {directory.name}", "see: edgeward recordings"
+        ) from None
+    except OSError as error:
+        raise translate(error, directory, "reading") from None
+    opened = [leaf.body[CAPSULE_NAME] for leaf in leaves if leaf.type is LeafType.RECORDING_OPENED]
+    if opened and opened[0] != hashlib.sha256(data).hexdigest():
+        raise Refuse("open.changed", "the capsule is not the one in the ledger", "run edgeward verify")
+    return data
+
+
 def _plaintext(directory: Path, leaf: Leaf, key: str) -> tuple[bytes, bool]:
     """The verified plaintext of a segment, and whether it is whole."""
     path = directory / str(leaf.body["name"])
@@ -124,7 +132,9 @@ def _plaintext(directory: Path, leaf: Leaf, key: str) -> tuple[bytes, bool]:
             for piece in open_stream(stream.read, [key]):
                 pieces.append(piece)  # noqa: PERF402 - what came before an error must be kept
         except Refuse as error:
-            if error.code != "seal.truncated":
+            # A power cut may leave zeros behind the last chunk, which reads as damage.
+            cut_short = error.code == "seal.truncated" or not leaf.body["final"]
+            if not cut_short or error.code not in ("seal.truncated", "seal.corrupt"):
                 raise
             return b"".join(pieces), False
     return b"".join(pieces), True
