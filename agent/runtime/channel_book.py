@@ -21,6 +21,7 @@ from agent.runtime import leaves, telemetry
 from agent.runtime.book import Book
 from agent.runtime.recordings import OpenRecording, begin
 from agent.runtime.telemetry import Alarm, View
+from agent.runtime.tickets import TicketOffice
 from agent.runtime.unrecorded import Stretch, Unrecorded
 from agent.vault.layout import recording_dir, segment_name
 from agent.vault.recovery import LOSS_BOUND_NS, AdoptSegment
@@ -43,6 +44,7 @@ class ChannelBook:
         clock: Clock,
         random: Callable[[int], bytes],
         unrecorded: Unrecorded,
+        tickets: TicketOffice | None = None,
     ) -> None:
         self.config = config
         self._vault = vault
@@ -52,6 +54,7 @@ class ChannelBook:
         self._clock = clock
         self._random = random
         self._unrecorded = unrecorded
+        self._tickets = tickets
         self.recording: OpenRecording | None = None
         self.totals = leaves.Totals()
         self.view = View()
@@ -85,8 +88,10 @@ class ChannelBook:
         """The channel process is gone without having said so."""
         self.view.restarts += 1
         self.view.signal = Signal.UNKNOWN
-        if self._segment is not None and self.recording is not None:
-            self._adopt_open_segment(self.recording, self._segment)
+        if self.recording is not None:
+            # A process that died between making a file and saying so has left one that we were not told of.
+            number = self._next_number if self._segment is None else self._segment.number
+            self._adopt_open_segment(self.recording, number)
         self._because(GapCause.PROCESS_DIED)
         self._alarm(
             "channel.died",
@@ -145,6 +150,7 @@ class ChannelBook:
                 self._book,
                 self._clock.now(),
                 self._random,
+                self._tickets,
             )
         self.publish_state()
         return ipc.StartRecording(
@@ -216,9 +222,9 @@ class ChannelBook:
             "set the device to the spec, or correct the channel's spec; recording goes on, flagged",
         )
 
-    def _adopt_open_segment(self, recording: OpenRecording, opened: ipc.SegmentOpened) -> None:
+    def _adopt_open_segment(self, recording: OpenRecording, number: int) -> None:
         self._segment = None
-        path = recording_dir(self._vault, recording.recording) / segment_name(opened.number)
+        path = recording_dir(self._vault, recording.recording) / segment_name(number)
         if not path.exists():
             return
         status = path.stat()
@@ -226,7 +232,7 @@ class ChannelBook:
         body = leaves.adopted_body(
             AdoptSegment(
                 recording=recording.recording,
-                number=opened.number,
+                number=number,
                 path=str(path.relative_to(self._vault)),
                 size_bytes=status.st_size,
                 modified_wall_ns=status.st_mtime_ns,
@@ -235,7 +241,7 @@ class ChannelBook:
             sha256=sha256,
             suite=recording.suite,
         )
-        self._count_file(opened.number, status.st_size, sha256)
+        self._count_file(number, status.st_size, sha256)
         self._book.leaf(LeafType.SEGMENT, body, entity=self.config.id, event=True)
         now = self._clock.now()
         end_wall_ns = status.st_mtime_ns - LOSS_BOUND_NS

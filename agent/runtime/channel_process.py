@@ -28,6 +28,7 @@ from agent.model.errors import AgentError, Halt, Retry
 from agent.model.media import CutReason, GapCause
 from agent.model.ports.clock import Clock
 from agent.model.ports.source import Source
+from agent.runtime.arrival_clock import ArrivalClock
 from agent.runtime.channel_settings import ChannelSettings, decode_settings
 from agent.runtime.message_socket import KeeperGone, MessageSocket
 from agent.runtime.recorder import Recorder
@@ -55,6 +56,7 @@ class ChannelProcess:
         self._keeper = keeper
         self._settings = settings
         self._clock = clock
+        self._arrivals = ArrivalClock(clock)
         self._recorder = Recorder(keeper.send, settings, clock, random)
         self._stop_asked = False
 
@@ -84,7 +86,7 @@ class ChannelProcess:
     def _one_attempt(self) -> AgentError | None:
         """Opens and records. None when a finite source came to its end, else why it failed."""
         try:
-            source = open_source(self._settings.source, self._clock)
+            source = open_source(self._settings.source, self._arrivals)
         except AgentError as error:
             self._tell_lost(error, GapCause.SOURCE_LOST)
             return error
@@ -100,6 +102,7 @@ class ChannelProcess:
             return error
         finally:
             source.close()
+            self._arrivals.catch_up(self._recorder.last_arrived_ns)
         self._recorder.end(CutReason.SOURCE_LOST)
         self._keeper.send(
             SourceLost(

@@ -79,6 +79,11 @@ class Recorder:
         """True once the keeper has opened one."""
         return self._order is not None
 
+    @property
+    def last_arrived_ns(self) -> int:
+        """Arrival of the last packet that was recorded; 0 before the first."""
+        return self._last_arrived_ns
+
     def start(self, order: StartRecording) -> None:
         """Segments go to this recording from now on."""
         self._order = order

@@ -21,6 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from agent.runtime import channel_process
+from agent.runtime.warm_up import warm_up
 
 GRACE_S = 5.0
 _MESSAGE_BYTES = 4096
@@ -129,6 +130,7 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.set_wakeup_fd(writer)
+    warm_up()
     gc.collect()
     gc.freeze()
     Zygote(control, reader).run()

@@ -48,12 +48,16 @@ def camera(frames: Path) -> Iterator[str]:
             process.kill()
 
 
-def ffmpeg(url: str, folder: Path, seconds: float) -> float:
-    """`ffmpeg -c copy -f segment` for one window; CPU seconds per minute of video."""
+def ffmpeg_command(url: str, folder: Path) -> list[str]:
+    """Copies the stream of `url` into MP4 files in `folder`."""
     command = ["ffmpeg", "-nostdin", "-v", "error", "-rtsp_transport", "tcp", "-i", url, "-map", "0:v"]
     command += ["-c", "copy", "-f", "segment", "-segment_time", str(SEGMENT_S), "-reset_timestamps", "1"]
-    command.append(str(folder / "%08d.mp4"))
-    with subprocess.Popen(command) as process:
+    return [*command, str(folder / "%08d.mp4")]
+
+
+def ffmpeg(url: str, folder: Path, seconds: float) -> float:
+    """`ffmpeg -c copy -f segment` for one window; CPU seconds per minute of video."""
+    with subprocess.Popen(ffmpeg_command(url, folder)) as process:
         try:
             wait_until("ffmpeg writes", lambda: any(folder.glob("*.mp4")))
             [spent] = _window([process.pid], seconds)
@@ -77,7 +81,7 @@ def agent(
             spec=spec,
             segment_s=SEGMENT_S,
             channels=channels,
-            extra=f'[mqtt]\nhost = "{host}"\nport = {port}\n',
+            extra=f'[mqtt]\nhost = "{host}"\nport = {port}\ntls = false\n',
         )
         with running(box) as keeper:
             wait_until("all channels record", lambda: _recording(box) == channels, 30 + 2 * channels)

@@ -8,11 +8,14 @@ the same time, one process each, so that they see the same stream and the same n
 
 from __future__ import annotations
 
+import cProfile
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from types import FrameType
 
 import av
 
@@ -29,6 +32,7 @@ from agent.model.times import NS_PER_S
 from agent.runtime import recorder, segment_writer
 from agent.runtime.channel_settings import ChannelSettings
 from agent.seal.recording_key import new_key_pair
+from agent.vault.segment_file import SegmentFile
 
 STAGES = (
     ("read", "PyAV reads packets, nothing else"),
@@ -57,7 +61,9 @@ class _NoWriter:
 class _OnlyMux(_NoWriter):
     """Stands for `SegmentWriter`: packs and forgets."""
 
-    def __init__(self, _place: object, *, template: object, parameter_sets: bytes | None, **_: object) -> None:
+    def __init__(
+        self, _place: object, *, template: object, parameter_sets: bytes | None, **_: object
+    ) -> None:
         self._mux = FragmentMux(
             template,
             _forget,
@@ -94,7 +100,12 @@ def _forget(_accepted: Accepted) -> None: ...
 
 def _stored(*, final: bool = True) -> Stored:
     return Stored(
-        recording=RecordingId("none"), number=0, name="00000000.mp4.age", size_bytes=0, sha256="", final=final
+        recording=RecordingId("none"),
+        number=0,
+        name="00000000.mp4.age",
+        size_bytes=0,
+        sha256="0" * 64,
+        final=final,
     )
 
 
@@ -124,7 +135,7 @@ def _leave_out(stage: str) -> None:
     elif stage == "seal":
         setattr(segment_writer, "SegmentFile", _NoFile)  # noqa: B010
     elif stage == "write":
-        setattr(segment_writer.SegmentFile, "sync", lambda _self: None)  # noqa: B010
+        setattr(SegmentFile, "sync", lambda _self: None)  # noqa: B010
 
 
 def _record(source: Source, folder: Path) -> None:
@@ -159,5 +170,27 @@ def _record(source: Source, folder: Path) -> None:
 def _tell_nobody(_message: FromChannel) -> None: ...
 
 
+def _profiled(result: str, stage: str, url: str, folder: Path) -> None:
+    """Leaves at SIGTERM with what the profiler saw in `result`."""
+    profiler = cProfile.Profile()
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        profiler.disable()
+        profiler.dump_stats(result)
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, leave)
+    profiler.runcall(run, stage, url, folder)
+
+
+def main() -> None:
+    """`python -m tests.bench.stages STAGE URL FOLDER`, profiled into `EDGEWARD_BENCH_PROFILE` if set."""
+    stage, url, folder = sys.argv[1:]
+    if result := os.environ.get("EDGEWARD_BENCH_PROFILE"):
+        _profiled(result, stage, url, Path(folder))
+    else:
+        run(stage, url, Path(folder))
+
+
 if __name__ == "__main__":
-    run(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
+    main()

@@ -176,6 +176,20 @@ def test_a_process_that_dies_leaves_its_segment_entered_and_a_gap_that_covers_th
     assert channel.alarms() == [], "it records again"
 
 
+def test_a_file_that_we_were_not_told_of_is_entered_and_does_not_block_its_number(channel: Channel) -> None:
+    channel.book.handle(OPENED)
+    recording = channel.book.recording
+    assert recording is not None
+    channel.open_segment()
+    channel.close_segment()
+    channel.box.file(RecordingId(recording.recording), 1).write_bytes(b"only a header")
+    channel.book.process_died("signal 9")
+    assert [leaf["number"] for leaf in channel.leaves(LeafType.SEGMENT)] == [0, 1]
+    order = channel.book.handle(OPENED)
+    assert order is not None
+    assert order.next_number == 2
+
+
 def test_a_full_disk_is_a_gap_of_that_cause(channel: Channel) -> None:
     channel.book.handle(OPENED)
     channel.open_segment()

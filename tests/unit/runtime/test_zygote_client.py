@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -201,8 +201,12 @@ def test_the_vault_stays_locked_while_a_child_lives(tmp_path: Path) -> None:
 
 
 def held(pid: int) -> list[str]:
-    """What the descriptors of a process are."""
-    return [str(found.readlink()) for found in Path(f"/proc/{pid}/fd").iterdir()]
+    """What the descriptors of a process are; one that it closes meanwhile is not among them."""
+    names: list[str] = []
+    for found in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            names.append(str(found.readlink()))
+    return names
 
 
 def closed(pid: int) -> bool:

@@ -1,0 +1,16 @@
+"""Uses once, in the zygote, what every channel process would otherwise load for itself after the fork.
+
+Guarantees: no secret stays (the key is thrown away with the process's only use of it), no thread, no file.
+"""
+
+from __future__ import annotations
+
+import os
+
+from agent.seal.age_writer import seal_bytes
+from agent.seal.recording_key import new_key_pair
+
+
+def warm_up() -> None:
+    """pycryptodome loads its native parts at first use; so does OpenSSL."""
+    seal_bytes(bytes(65536 + 1), [new_key_pair(os.urandom).recipient], os.urandom)
