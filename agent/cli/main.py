@@ -30,6 +30,8 @@ VERBS = (
     ("unseal", "decrypt one age file to stdout"),
     ("verify", "check a vault against its ledger"),
     ("keygen", "make a custodian's key"),
+    ("tickets", "import tickets of the key authority, say how many are left"),
+    ("authority", "be the key authority: issue, unwrap and destroy tickets"),
     ("status", "what the running agent is doing"),
 )
 
@@ -38,12 +40,20 @@ def _module(verb: str) -> ModuleType:
     return importlib.import_module(f"agent.cli.verbs.{verb}")
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """One column for the names of all verbs, so that the help stays on one screen."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        self._action_max_length = max(len(verb) for verb, _ in VERBS) + 4
+
+
 def _parser(verb: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="edgeward",
         description="Edge agent for cameras and capture devices in hospitals.",
         epilog="`edgeward VERB --help` shows an example.\nExit codes: docs/formats/exit-codes.md",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
     )
     parser.add_argument("--version", action="version", version=f"edgeward {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)

@@ -43,6 +43,11 @@ class Header:
     mac: bytes
 
 
+def is_age_file(data: bytes) -> bool:
+    """True when `data` says that it is a binary age v1 file."""
+    return data.startswith(_VERSION)
+
+
 def bad_header(text: str) -> Refuse:
     """The one refusal of this format. `text` names the rule, never the content."""
     return Refuse("seal.age-header", f"age header: {text}", "Fetch the file again from another copy.")

@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from agent.formats.signed_note import parse_vkey
+from agent.formats.tickets_v1 import is_authority_name
 from agent.model.errors import Refuse
 
 KeyPath: TypeAlias = tuple[str | int, ...]
@@ -32,6 +34,7 @@ def broken_rules(raw: Mapping[str, Any], check_recipient: CheckRecipient) -> Ite
     """Everything in `raw` that contradicts itself."""
     yield from _recipients(_table(raw.get("custodians")), check_recipient)
     yield from _mqtt(_table(raw.get("mqtt")))
+    yield from _authority(_table(raw.get("tickets")).get("authority"))
     seen: set[str] = set()
     for number, channel in enumerate(_tables(raw.get("channel"))):
         name = channel.get("id")
@@ -42,6 +45,8 @@ def broken_rules(raw: Mapping[str, Any], check_recipient: CheckRecipient) -> Ite
                     f"two channels are called {name[:16]!r}: give each its own id",
                 )
             seen.add(name)
+        if channel.get("tickets") == "daily" and channel.get("level", 4) not in (2, 3):
+            yield ("channel", number, "tickets"), "daily tickets are for levels 2 and 3: remove this"
         yield from _source(("channel", number, "source"), _table(channel.get("source")))
 
 
@@ -54,6 +59,21 @@ def _recipients(custodians: Mapping[str, Any], check_recipient: CheckRecipient) 
             check_recipient(recipient)
         except Refuse as error:
             yield ("custodians", "recipients", number), f"{error.text}: {error.advice}"
+
+
+def _authority(vkey: object) -> Iterator[Wrong]:
+    if not isinstance(vkey, str):
+        return
+    try:
+        name, _ = parse_vkey(vkey)
+    except Refuse as error:
+        yield ("tickets", "authority"), f"{error.text}: {error.advice}"
+        return
+    if not is_authority_name(name):
+        yield (
+            ("tickets", "authority"),
+            "this is the key of something else: a key authority's is called edgeward.authority/…",
+        )
 
 
 def _mqtt(mqtt: Mapping[str, Any]) -> Iterator[Wrong]:

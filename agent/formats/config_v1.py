@@ -87,6 +87,12 @@ class CustodianConfig(_Model):
     )
 
 
+class TicketConfig(_Model):
+    """Whose tickets this box takes. Without this table capsules are sealed to custodians only."""
+
+    authority: str = Field(description="The authority's verifier key: the line of its signing.vkey.")
+
+
 class SegmentConfig(_Model):
     """How recordings are cut."""
 
@@ -177,6 +183,9 @@ class ChannelConfig(_Model):
         default=4,
         description="STD 5.3. Level 1 can't come from a channel; level 5 is sealed to age1pq… custodians.",
     )
+    tickets: Literal["recording", "daily"] | None = Field(
+        default=None, description="Class of tickets; default: daily at level 2, else recording."
+    )
     purpose: str = Field(min_length=1, max_length=200, description="STD 4 b: why this is collected.")
     lawful_basis: str = Field(min_length=1, max_length=200, description="STD 4 b.")
     source: Annotated[RtspSource | FileSource | SyntheticSource, Field(discriminator="kind")]
@@ -188,6 +197,7 @@ class AgentConfig(_Model):
 
     box: BoxConfig
     custodians: CustodianConfig
+    tickets: TicketConfig | None = None
     segments: SegmentConfig = SegmentConfig()
     mqtt: MqttConfig | None = None
     channel: tuple[ChannelConfig, ...] = Field(min_length=1, max_length=64, strict=False)

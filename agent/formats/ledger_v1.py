@@ -52,6 +52,7 @@ class LeafType(StrEnum):
     OPENED_BY = "opened-by"
     REFUSED = "refused"
     QUARANTINE = "quarantine"
+    TICKET_RESERVED = "ticket-reserved"
 
 
 STD_CLAUSES: Mapping[LeafType, tuple[str, ...]] = {
@@ -68,6 +69,7 @@ STD_CLAUSES: Mapping[LeafType, tuple[str, ...]] = {
     LeafType.OPENED_BY: ("STD 7.4", "STD 9.2"),
     LeafType.REFUSED: ("STD 7.4 c", "STD 9.2"),
     LeafType.QUARANTINE: ("STD 7.3", "STD 7.4 f"),
+    LeafType.TICKET_RESERVED: ("STD 7.2", "STD 10.3"),
 }
 
 

@@ -1,13 +1,14 @@
 """C2SP signed notes (c2sp.org/signed-note): the text and its signature lines, and Ed25519 key names.
 
-Guarantees: a note that is parsed is valid UTF-8 without control characters, at most 64 KiB with 1 to 32
-signature lines; `encode` gives bytes that `parse` reads back to the same value. Leaves out the
-cryptography: the caller must verify a signature before it trusts one word of the text.
+Guarantees: a note that is parsed is valid UTF-8 without control characters, at most 64 KiB (or the `limit`
+of its format) with 1 to 32 signature lines; `encode` gives bytes that `parse` reads back to the same
+value. Leaves out the cryptography: the caller must verify a signature before it trusts one word of the text.
 """
 
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from hashlib import sha256
@@ -18,6 +19,7 @@ MAX_NOTE = 64 * 1024
 MAX_SIGNATURES = 32
 ED25519 = 0x01
 _DASH = "\u2014 "
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,14 +86,14 @@ def parse_vkey(vkey: str) -> tuple[str, bytes]:
     return name, data[1:]
 
 
-def encode(note: Note) -> bytes:
+def encode(note: Note, limit: int = MAX_NOTE) -> bytes:
     """The bytes of `note`. Raises ValueError for a note that `parse` would refuse."""
     lines = "".join(
         f"{_DASH}{s.name} {b64encode(s.key_id + s.value).decode('ascii')}\n" for s in note.signatures
     )
     data = f"{note.text}\n{lines}".encode()
     try:
-        again = parse(data)
+        again = parse(data, limit)
     except Refuse as error:
         raise ValueError(error.text) from error
     if again != note:
@@ -99,15 +101,15 @@ def encode(note: Note) -> bytes:
     return data
 
 
-def parse(data: bytes) -> Note:
+def parse(data: bytes, limit: int = MAX_NOTE) -> Note:
     """The note in `data`; Refuse `note.bad`. Nothing is verified yet."""
-    if len(data) > MAX_NOTE:
-        raise _bad(f"longer than {MAX_NOTE} bytes")
+    if len(data) > limit:
+        raise _bad(f"longer than {limit} bytes")
     try:
         whole = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _bad("not UTF-8") from error
-    if any(ord(c) < 0x20 and c != "\n" for c in whole):
+    if _CONTROL.search(whole):
         raise _bad("it has control characters")
     text, blank, rest = whole.rpartition("\n\n")
     if not blank or not text:

@@ -52,12 +52,12 @@ class SigningKey:
         """The 64 bytes of an RFC 8032 signature."""
         return bytes(eddsa.new(self._key, "rfc8032").sign(message))
 
-    def sign_note(self, text: str) -> bytes:
+    def sign_note(self, text: str, limit: int = signed_note.MAX_NOTE) -> bytes:
         """`text` (ending in a newline) as a note signed by this key alone."""
         identity = signed_note.key_id(self.name, _raw(self._key))
         value = self.sign(text.encode("utf-8"))
         signature = Signature(name=self.name, key_id=identity, value=value)
-        return signed_note.encode(Note(text=text, signatures=(signature,)))
+        return signed_note.encode(Note(text=text, signatures=(signature,)), limit)
 
     def save(self, path: Path) -> None:
         """Write the key file with mode 0600; Refuse `key.exists` rather than replace a key."""
@@ -103,9 +103,9 @@ class Verifier:
         except ValueError as error:
             raise Refuse("key.bad", "not a point of Ed25519", "copy the verifier key again") from error
 
-    def verify(self, note: bytes) -> Note:
+    def verify(self, note: bytes, limit: int = signed_note.MAX_NOTE) -> Note:
         """The note, when this key signed it; Refuse `note.bad`, `note.unsigned` or `note.forged`."""
-        parsed = signed_note.parse(note)
+        parsed = signed_note.parse(note, limit)
         found = [s for s in parsed.signatures if (s.name, s.key_id) == (self.name, self._key_id)]
         advice = "compare the verifier key with the one noted at enrolment"
         if not found:

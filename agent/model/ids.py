@@ -15,7 +15,7 @@ ChannelId = NewType("ChannelId", str)
 
 CHANNEL_PATTERN = r"^[a-z][a-z0-9-]{0,15}$"
 BOX_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
-_RECORDING = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 def new_uuid7(wall_ns: int, random_10: bytes) -> str:
@@ -28,6 +28,11 @@ def new_uuid7(wall_ns: int, random_10: bytes) -> str:
     return str(UUID(int=value))
 
 
-def is_recording_id(text: str) -> bool:
+def is_uuid7(text: str) -> bool:
     """True for the exact spelling that `new_uuid7` gives: lower case, version 7."""
-    return _RECORDING.fullmatch(text) is not None
+    return _UUID7.fullmatch(text) is not None
+
+
+def is_recording_id(text: str) -> bool:
+    """True for the spelling of a recording's id, which is a version 7 UUID."""
+    return is_uuid7(text)

@@ -27,6 +27,7 @@ from agent.model.times import from_rfc3339
 from agent.model.verdict import Grade
 from agent.runtime.book import Book
 from agent.runtime.leaves import Totals, adopted_body, closing_body
+from agent.runtime.tickets import SpentTickets
 from agent.vault.identity import lock_vault, open_vault
 from agent.vault.layout import LEDGER
 from agent.vault.recovery import AdoptSegment, CloseRecording, KnownRecording, QuarantineFile, plan
@@ -56,6 +57,7 @@ class Past:
     totals: dict[RecordingId, Totals] = field(default_factory=dict)
     channels: dict[ChannelId, ChannelPast] = field(default_factory=dict)
     alarms: dict[tuple[str, str], None] = field(default_factory=dict)
+    tickets: SpentTickets = field(default_factory=SpentTickets)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -163,6 +165,7 @@ def gather(leaves: Iterable[Leaf]) -> Past:
 
 def _take(past: Past, leaf: Leaf) -> None:
     body = leaf.body
+    past.tickets.take(leaf)
     if leaf.type is LeafType.RECORDING_OPENED:
         recording = RecordingId(str(body["recording"]))
         channel = ChannelId(str(body["channel"]))

@@ -20,6 +20,7 @@ from agent import __version__
 from agent.formats.config_v1 import AgentConfig
 from agent.formats.ledger_v1 import LeafType
 from agent.host.notify import SystemdNotifier
+from agent.ledger.signing import Verifier
 from agent.link.client import Link
 from agent.model.errors import AgentError
 from agent.model.ids import ChannelId
@@ -35,12 +36,14 @@ from agent.runtime.channel_keeper import ChannelKeeper
 from agent.runtime.link_wiring import make_link
 from agent.runtime.load_config import channel_settings, fingerprint
 from agent.runtime.telemetry import Alarm
+from agent.runtime.tickets import Need, TicketOffice
 from agent.runtime.unrecorded import Unrecorded
 from agent.runtime.zygote_client import ZygoteClient
 
 TICK_S = 1.0
 WATCHDOG_EVERY_TICKS = 5
 BOX_EVERY_TICKS = 30
+TICKETS_EVERY_TICKS = 5
 STATE_EVERY_TICKS = 300
 # A channel whose frames have not become durable for this long, with a signal, is stuck.
 STUCK_NS = 20 * NS_PER_S
@@ -55,6 +58,7 @@ class _Parts:
     book: Book
     keepers: list[ChannelKeeper]
     watch: BoxWatch
+    tickets: TicketOffice | None
 
 
 class Keeper:
@@ -87,9 +91,12 @@ class Keeper:
         notify = self._link.notify if self._link else _nothing
         book = Book(booted.ledger, booted.outbox, self._clock, booted.boot, notify)
         self._enter_boot(booted, book)
+        tickets = self._ticket_office(booted, book)
         zygote = ZygoteClient(booted.lock)
         keepers = [
-            ChannelKeeper(self._channel_book(number, booted, book), one, zygote, book, self._clock, self._log)
+            ChannelKeeper(
+                self._channel_book(number, booted, book, tickets), one, zygote, book, self._clock, self._log
+            )
             for number, one in enumerate(settings)
         ]
         watch = BoxWatch(self._config.box.vault_dir, self._link, book, self._clock)
@@ -98,7 +105,7 @@ class Keeper:
         if self._link:
             self._link.start()
         try:
-            await self._supervise(_Parts(booted, book, keepers, watch))
+            await self._supervise(_Parts(booted, book, keepers, watch, tickets))
         finally:
             self._notifier.send("STOPPING=1")
             zygote.close()
@@ -117,7 +124,15 @@ class Keeper:
         recover(self._config.box.vault_dir, booted.past, book)
         book.checkpoint()
 
-    def _channel_book(self, number: int, booted: Booted, book: Book) -> ChannelBook:
+    def _ticket_office(self, booted: Booted, book: Book) -> TicketOffice | None:
+        if self._config.tickets is None:
+            return None
+        box, verifier = self._config.box, Verifier(self._config.tickets.authority)
+        return TicketOffice(box.state_dir, verifier, box.id, book, booted.past.tickets)
+
+    def _channel_book(
+        self, number: int, booted: Booted, book: Book, tickets: TicketOffice | None
+    ) -> ChannelBook:
         channel = self._config.channel[number]
         past = booted.past.channels.get(ChannelId(channel.id), ChannelPast())
         return ChannelBook(
@@ -129,6 +144,7 @@ class Keeper:
             clock=self._clock,
             random=os.urandom,
             unrecorded=Unrecorded(past.end_wall_ns, past.cause),
+            tickets=tickets,
         )
 
     def _install_signals(self) -> None:
@@ -178,6 +194,8 @@ class Keeper:
                 self._notifier.send("WATCHDOG=1")
             if ticks % BOX_EVERY_TICKS == 0:
                 watch.report()
+            if ticks % TICKETS_EVERY_TICKS == 0 and parts.tickets is not None:
+                parts.tickets.look(map(Need.of, self._config.channel), self._clock.now().wall_ns)
             if ticks % STATE_EVERY_TICKS == 0:
                 for keeper in keepers:
                     keeper.channel.publish_state()

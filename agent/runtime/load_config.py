@@ -21,6 +21,7 @@ from agent.formats.config_v1 import (
     SyntheticSource,
     parse,
 )
+from agent.ledger.signing import Verifier
 from agent.model.errors import Refuse
 from agent.model.source_settings import (
     Fault,
@@ -59,7 +60,7 @@ def load(path: Path) -> AgentConfig:
         raise ConfigError((f"{path}: can't be read ({reason}): check path and owner",)) from None
     parsed = parse(text, check_recipient)
     if isinstance(parsed, AgentConfig):
-        problems = _levels_without_custodian(parsed, text)
+        problems = _levels_without_custodian(parsed, text) + _unfit_authority(parsed, text)
         if not problems:
             return parsed
         parsed = problems
@@ -90,6 +91,18 @@ def _levels_without_custodian(config: AgentConfig, text: str) -> tuple[ConfigPro
             )
         )
     return tuple(problems)
+
+
+def _unfit_authority(config: AgentConfig, text: str) -> tuple[ConfigProblem, ...]:
+    """A verifier key that is spelled well and is no point of the curve."""
+    if config.tickets is None:
+        return ()
+    try:
+        Verifier(config.tickets.authority)
+    except Refuse as error:
+        line = toml_lines.line_of(text, ("tickets", "authority"))
+        return (ConfigProblem(line=line, key="tickets.authority", text=f"{error.text}: {error.advice}"),)
+    return ()
 
 
 def read_secret(name: str) -> str:

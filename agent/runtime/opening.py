@@ -1,4 +1,4 @@
-"""Opens a recording with custodian keys: capsule, segments, one playable MP4; all in RAM.
+"""Opens a recording with custodian keys: both layers of the capsule, segments, one playable MP4; all in RAM.
 
 Guarantees: a segment is used only when its file has the hash that the ledger says and its own inner
 description names this recording and number; the verified prefix of an unfinished segment is used. What
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +21,11 @@ from agent.host.files import translate
 from agent.ledger.check import read_leaves
 from agent.model.errors import AgentError, Refuse
 from agent.model.ids import RecordingId, is_recording_id
+from agent.model.outgoing import Json
 from agent.seal.age_reader import open_stream
-from agent.seal.capsule import open_capsule
-from agent.vault.layout import CAPSULE_NAME, LEDGER, recording_dir
+from agent.seal.capsule import open_capsule, opens
+from agent.seal.recording_key import recipient_of
+from agent.vault.layout import CAPSULE_NAME, LEDGER, MANIFEST_NAME, recording_dir
 from agent.vault.store import sha256_of
 
 
@@ -37,8 +40,16 @@ class Opened:
     problems: tuple[str, ...]
 
 
-def open_recording_to(vault: Path, recording: str, identities: Sequence[str], output: BinaryIO) -> Opened:
+def open_recording_to(
+    vault: Path,
+    recording: str,
+    identities: Sequence[str],
+    output: BinaryIO,
+    unwrapped: bytes | None = None,
+) -> Opened:
     """Writes the recording to `output`. Raises `Refuse` `open.*`, `seal.*`.
+
+    `unwrapped` is the capsule's inner layer, when the key authority has peeled the outer one.
 
     A recording whose picture changed in mid-stream has parts; only the first goes to `output`: use
     `open_recording_parts` for all.
@@ -47,11 +58,15 @@ def open_recording_to(vault: Path, recording: str, identities: Sequence[str], ou
     def single(part: int) -> BinaryIO:
         return output if part == 0 else io.BytesIO()
 
-    return open_recording_parts(vault, recording, identities, single)
+    return open_recording_parts(vault, recording, identities, single, unwrapped)
 
 
 def open_recording_parts(
-    vault: Path, recording: str, identities: Sequence[str], open_part: Callable[[int], BinaryIO]
+    vault: Path,
+    recording: str,
+    identities: Sequence[str],
+    open_part: Callable[[int], BinaryIO],
+    unwrapped: bytes | None = None,
 ) -> Opened:
     """Like `open_recording_to`, with one output for each part."""
     if not is_recording_id(recording):
@@ -59,7 +74,7 @@ def open_recording_parts(
     known = RecordingId(recording)
     directory = recording_dir(vault, known)
     leaves = _leaves_of(vault, known)
-    key = open_capsule(_capsule(directory, leaves), identities)
+    key = _key(directory, leaves, identities, unwrapped)
     output_errors: list[AgentError] = []
 
     def opened_part(part: int) -> BinaryIO:
@@ -101,6 +116,43 @@ def open_recording_parts(
 def _leaves_of(vault: Path, recording: RecordingId) -> list[Leaf]:
     """The leaves about one recording, in the order of the ledger."""
     return [leaf for leaf in read_leaves(vault / LEDGER) if leaf.body.get("recording") == recording]
+
+
+def _key(directory: Path, leaves: Sequence[Leaf], identities: Sequence[str], unwrapped: bytes | None) -> str:
+    """The recording's identity, out of the capsule or of its inner layer."""
+    capsule = _capsule(directory, leaves)
+    if unwrapped is not None:
+        key = open_capsule(unwrapped, identities)
+        if recipient_of(key) != _recipient(directory):
+            raise Refuse(
+                "open.other-capsule",
+                "the unwrapped layer is that of another recording's capsule",
+                "ask the key authority to unwrap this recording's capsule.age",
+            )
+        return key
+    ticket = next(
+        (leaf.body.get("ticket") for leaf in leaves if leaf.type is LeafType.RECORDING_OPENED), None
+    )
+    if isinstance(ticket, str) and not any(opens(capsule, identity) for identity in identities):
+        raise Refuse(
+            "open.ticket-closed",
+            f"the capsule is closed with ticket {ticket}, and none of the given keys is that ticket's",
+            f"the key authority must run: edgeward authority unwrap {CAPSULE_NAME} --ticket {ticket} "
+            f"-d AUTHORITY -o inner.age, with the file from {directory}; then give --unwrapped inner.age",
+        )
+    return open_capsule(capsule, identities)
+
+
+def _recipient(directory: Path) -> Json:
+    """The recording's public key, as its manifest says; the capsule's plaintext must fit."""
+    path = directory / MANIFEST_NAME
+    try:
+        found = json.loads(path.read_bytes())
+    except OSError as error:
+        raise translate(error, path, "reading") from None
+    except ValueError:
+        found = None
+    return found.get("recipient") if isinstance(found, dict) else None
 
 
 def _capsule(directory: Path, leaves: Sequence[Leaf]) -> bytes:

@@ -1,9 +1,10 @@
-"""Opening a recording: key pair, capsule, manifest, leaf; in this order, all durable.
+"""Opening a recording: key pair, ticket, capsule, manifest, leaf; in this order, all durable.
 
 Guarantees: the level decides the suite of key pair, capsule and segments (STD 5.3); no recording without a
-custodian of that suite; the private half goes into the capsule and is forgotten
-here; the manifest carries the plan's facts and the capsule's hash, and the opening leaf carries the
-manifest's hash, so a label can't be changed unseen (STD 8.1).
+custodian of that suite; with a ticket office the capsule is closed with a reserved ticket, or marked as
+an emergency when there is none; the private half goes into the capsule and is forgotten here; the
+manifest carries the plan's facts and the capsule's hash, and the opening leaf carries the manifest's
+hash, so a label can't be changed unseen (STD 8.1).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from agent.model.ids import RecordingId, new_uuid7
 from agent.model.outgoing import Json
 from agent.model.times import Instant, rfc3339
 from agent.runtime.book import Book
+from agent.runtime.tickets import EMERGENCY, Need, Reserved, TicketOffice
 from agent.seal import suites
 from agent.seal.capsule import make_capsule
 from agent.seal.recording_key import new_key_pair
@@ -47,13 +49,17 @@ def begin(
     book: Book,
     now: Instant,
     random: Callable[[int], bytes],
+    tickets: TicketOffice | None = None,
 ) -> OpenRecording:
     """A new recording. Raises `Refuse` (`seal.*`) or what the disk says."""
     recording = RecordingId(new_uuid7(now.wall_ns, random(10)))
     suite = suites.for_level(channel.level)
     keepers = suites.of_suite(custodians, suite)
     keys = new_key_pair(random, suite.NAME)
-    capsule = make_capsule(keys.identity, keepers, random)
+    ticket = None
+    if tickets is not None and keepers:  # without a custodian there will be no capsule
+        ticket = tickets.take(Need.of(channel), now.wall_ns)
+    capsule = make_capsule(keys.identity, keepers, random, ticket.ticket.recipient if ticket else None)
     capsule_sha256 = hashlib.sha256(capsule).hexdigest()
     labels: dict[str, Json] = {
         "category": channel.category,
@@ -71,6 +77,7 @@ def begin(
         "recipient": keys.recipient,
         "custodians": list(keepers),
         "capsule_sha256": capsule_sha256,
+        **_ticket_facts(tickets, ticket),
         "spec": {
             "width": channel.spec.width,
             "height": channel.spec.height,
@@ -89,12 +96,15 @@ def begin(
             "suite": suite.NAME,
             CAPSULE_NAME: capsule_sha256,
             MANIFEST_NAME: hashlib.sha256(manifest_bytes).hexdigest(),
+            **_ticket_facts(tickets, ticket),
             **labels,
         },
         entity=channel.id,
         event=True,
         checkpoint=True,
     )
+    if tickets is not None:
+        tickets.used(channel.id)
     return OpenRecording(
         recording=recording,
         directory=directory,
@@ -102,3 +112,10 @@ def begin(
         capsule_sha256=capsule_sha256,
         suite=suite.NAME,
     )
+
+
+def _ticket_facts(tickets: TicketOffice | None, ticket: Reserved | None) -> dict[str, Json]:
+    """Nothing at all where the configuration names no authority."""
+    if tickets is None:
+        return {}
+    return EMERGENCY if ticket is None else ticket.facts()

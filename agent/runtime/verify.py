@@ -1,8 +1,9 @@
 """Checks a vault against its ledger, off line, with public keys only.
 
 Guarantees: recomputes the tree, the checkpoint's signature, and presence, size, SHA-256, order and
-completeness of every file of every recording; names what is wrong. Leaves out decryption. The ledger's
-key must come from somewhere else than the copied vault for a verdict that the box can't forge.
+completeness of every file of every recording, and that no ticket served twice; names what is wrong.
+Leaves out decryption. The ledger's key must come from somewhere else than the copied vault for a verdict
+that the box can't forge.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from agent.ledger.check import check_log, read_leaves
 from agent.model.errors import AgentError
 from agent.model.outgoing import Json
 from agent.runtime.leaves import segments_root
+from agent.runtime.ticket_account import TicketAccount
 from agent.vault.layout import CAPSULE_NAME, LEDGER, MANIFEST_NAME, RECORDINGS, segment_number
 from agent.vault.store import list_recordings, sha256_of
 
@@ -103,10 +105,12 @@ def verify_vault(vault: Path, vkey: str | None) -> VerifyReport:
 
 def _gather(vault: Path, findings: _Findings) -> tuple[dict[str, _Recording], int]:
     recordings: dict[str, _Recording] = {}
+    account = TicketAccount()
     gaps = 0
     try:
         for leaf in read_leaves(vault / LEDGER):
             name = str(leaf.body.get("recording"))
+            findings.tampered += account.take(leaf)
             if leaf.type is LeafType.RECORDING_OPENED:
                 recordings[name] = _Recording(leaf)
             elif leaf.type is LeafType.GAP:

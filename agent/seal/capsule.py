@@ -1,32 +1,50 @@
-"""The capsule: a recording's identity, sealed to its custodians.
+"""The capsule: a recording's identity, sealed to its custodians, and that to a ticket.
 
-Guarantees: a capsule is an age file whose plaintext is an age identity file of one line, so
-`age -d -i custodian.txt capsule.age > rk.txt` gives a file that `age -d -i rk.txt` takes. No identity
-reaches an error text, not even a part of one. Leaves out storing it and the ticket layer.
+Guarantees: under its layers a capsule holds an age identity file of one line, so
+`age -d -i ticket.txt capsule.age | age -d -i custodian.txt > rk.txt` (without a ticket only the second
+part) gives a file that `age -d -i rk.txt` takes. No identity reaches an error text, not even a part of
+one. Leaves out storing it and reserving the ticket.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from agent.formats import age_v1
 from agent.model.errors import Refuse
 from agent.seal import suites
 from agent.seal.age_reader import open_bytes
 from agent.seal.age_writer import seal_bytes
 
 
-def make_capsule(identity: str, custodians: Sequence[str], random: Callable[[int], bytes]) -> bytes:
-    """`identity` for each of `custodians`, of the same suite: any one of them opens it.
+def make_capsule(
+    identity: str, custodians: Sequence[str], random: Callable[[int], bytes], ticket: str | None = None
+) -> bytes:
+    """`identity` for each of `custodians`, of the same suite; with `ticket` that must be opened first.
 
     Refuses an unusable identity (`seal.bad-identity`) and what `AgeWriter` refuses.
     """
     suite = suites.by_identity(identity)
-    return seal_bytes(identity.encode("ascii") + b"\n", custodians, random, suite.NAME)
+    inner = seal_bytes(identity.encode("ascii") + b"\n", custodians, random, suite.NAME)
+    return inner if ticket is None else seal_bytes(inner, [ticket], random, suite.NAME)
+
+
+def unwrap_capsule(data: bytes, ticket_identity: str) -> bytes:
+    """The layer under the ticket's; refuses `seal.bad-capsule` when that is no sealed file, and keeps it."""
+    inner = open_bytes(data, [ticket_identity])
+    if not age_v1.is_age_file(inner):
+        raise _bad_capsule()
+    return inner
 
 
 def open_capsule(data: bytes, identities: Sequence[str]) -> str:
-    """The recording's identity; refuses `seal.bad-capsule` when the content is anything else."""
+    """The recording's identity, when `identities` open every layer.
+
+    Refuses `seal.bad-capsule` when the content is anything else, `seal.no-matching-key` for a closed layer.
+    """
     plain = open_bytes(data, identities)
+    if age_v1.is_age_file(plain):
+        plain = open_bytes(plain, identities)
     try:
         found = read_identity_file(plain.decode("ascii"))
     except (UnicodeDecodeError, Refuse):
@@ -34,6 +52,17 @@ def open_capsule(data: bytes, identities: Sequence[str]) -> str:
     if len(found) != 1 or plain != found[0].encode("ascii") + b"\n":
         raise _bad_capsule()
     return found[0]
+
+
+def opens(data: bytes, identity: str) -> bool:
+    """True when `identity` opens the outermost layer. Refuses what is no age file, or a damaged one."""
+    try:
+        open_bytes(data, [identity])
+    except Refuse as error:
+        if error.code != "seal.no-matching-key":
+            raise
+        return False
+    return True
 
 
 def read_identity_file(text: str) -> tuple[str, ...]:

@@ -25,3 +25,8 @@ def new_key_pair(random: Callable[[int], bytes], suite: str = age_x25519.NAME) -
     made = suites.by_name(suite)
     identity = made.new_identity(random)
     return KeyPair(recipient=made.recipient_of(identity), identity=identity)
+
+
+def recipient_of(identity: str) -> str:
+    """The public half; refuses `seal.bad-identity`."""
+    return suites.by_identity(identity).recipient_of(identity)

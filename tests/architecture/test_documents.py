@@ -19,6 +19,7 @@ SECTIONS = {
     "AgentConfig": "## Top level",
     "BoxConfig": "## `[box]`",
     "CustodianConfig": "## `[custodians]`",
+    "TicketConfig": "## `[tickets]`",
     "SegmentConfig": "## `[segments]`",
     "MqttConfig": "## `[mqtt]`",
     "ChannelConfig": "## `[[channel]]`",

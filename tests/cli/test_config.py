@@ -137,6 +137,6 @@ def test_the_schema_is_json() -> None:
     done = cli("config", "schema")
     assert (done.returncode, done.stderr) == (0, "")
     schema = json.loads(done.stdout)
-    assert schema["properties"].keys() == {"box", "custodians", "segments", "mqtt", "channel"}
+    assert schema["properties"].keys() == {"box", "custodians", "tickets", "segments", "mqtt", "channel"}
     assert "password_file" in schema["$defs"]["RtspSource"]["properties"]
     assert "password" not in schema["$defs"]["RtspSource"]["properties"]
