@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.host.files import fsync_dir, translate, write_atomic
+from agent.host.files import fsync_dir, make_directories, translate, write_atomic
 from agent.model.ids import RecordingId
 from agent.vault.layout import CAPSULE_NAME, MANIFEST_NAME, QUARANTINE, RECORDINGS, recording_dir
 
@@ -80,7 +80,7 @@ def quarantine(vault: Path, relative: str) -> str:
     target_dir = vault / QUARANTINE / Path(relative).parent.name
     target = target_dir / Path(relative).name
     try:
-        target_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+        make_directories(target_dir, 0o750)
         suffix = 0
         while os.path.lexists(target):
             suffix += 1

@@ -5,6 +5,7 @@ Guarantees: it is gone when the block is left. A test that uses it is marked `re
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 from collections.abc import Iterator
@@ -21,10 +22,16 @@ class SmallDisk:
     def fill(self, leave_bytes: int = 0) -> Path:
         """Writes a file that leaves only `leave_bytes` free. Returns it, to be removed again."""
         filler = self.path / "filler"
-        status = os.statvfs(self.path)
         with filler.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, status.f_bavail * status.f_frsize - leave_bytes)
-        return filler
+            while True:
+                status = os.statvfs(self.path)
+                try:
+                    os.posix_fallocate(file.fileno(), 0, status.f_bavail * status.f_frsize - leave_bytes)
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
+                    continue  # an agent that records took some of it in between: look again
+                return filler
 
     def make_read_only(self) -> None:
         """Only possible while no file is open for writing."""
