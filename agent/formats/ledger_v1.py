@@ -53,6 +53,18 @@ class LeafType(StrEnum):
     REFUSED = "refused"
     QUARANTINE = "quarantine"
     TICKET_RESERVED = "ticket-reserved"
+    COMMAND_ACCEPTED = "command-accepted"
+    COMMAND_DENIED = "command-denied"
+    COMMAND_RESULT = "command-result"
+    HOLD_SET = "hold-set"
+    HOLD_CLEARED = "hold-cleared"
+    RETENTION_DUE = "retention-due"
+    DESTROY_REQUESTED = "destroy-requested"
+    DESTROY_APPROVED = "destroy-approved"
+    DESTROY_EXECUTED = "destroy-executed"
+    DESTROY_CERTIFIED = "destroy-certified"
+    EVICTED = "evicted"
+    ALARM_ACKNOWLEDGED = "alarm-acknowledged"
 
 
 STD_CLAUSES: Mapping[LeafType, tuple[str, ...]] = {
@@ -70,6 +82,18 @@ STD_CLAUSES: Mapping[LeafType, tuple[str, ...]] = {
     LeafType.REFUSED: ("STD 7.4 c", "STD 9.2"),
     LeafType.QUARANTINE: ("STD 7.3", "STD 7.4 f"),
     LeafType.TICKET_RESERVED: ("STD 7.2", "STD 10.3"),
+    LeafType.COMMAND_ACCEPTED: ("STD 7.4", "STD 9.2"),
+    LeafType.COMMAND_DENIED: ("STD 7.4 c", "STD 9.2"),
+    LeafType.COMMAND_RESULT: ("STD 7.4", "STD 9.2"),
+    LeafType.HOLD_SET: ("STD 7.7 c", "STD 9.1 c"),
+    LeafType.HOLD_CLEARED: ("STD 7.7 c", "STD 9.1 c"),
+    LeafType.RETENTION_DUE: ("STD 7.7 c", "STD 9.1 c", "STD 10.1"),
+    LeafType.DESTROY_REQUESTED: ("STD 10.1",),
+    LeafType.DESTROY_APPROVED: ("STD 10.1",),
+    LeafType.DESTROY_EXECUTED: ("STD 10.3",),
+    LeafType.DESTROY_CERTIFIED: ("STD 10.1", "STD 10.4"),
+    LeafType.EVICTED: ("STD 7.1", "STD 7.4 f"),
+    LeafType.ALARM_ACKNOWLEDGED: ("STD 7.4 f",),
 }
 
 

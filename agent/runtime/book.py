@@ -57,9 +57,14 @@ class Book:
         entity: str = "_",
         event: bool = False,
         checkpoint: bool = False,
+        actor: str = "agent",
+        authority: str = "policy",
     ) -> int:
-        """Writes one fact; with `event` it is also told as `e/<kind>`. Returns the leaf's index."""
-        index = self._ledger.append(self._clock.now(), self._boot, kind, body)
+        """Writes one fact; with `event` it is also told as `e/<kind>`. Returns the leaf's index.
+
+        `actor` is who did it, `authority` the command or rule that allowed it.
+        """
+        index = self._ledger.append(self._clock.now(), self._boot, kind, body, actor, authority)
         if event:
             self.tell(
                 Outgoing(

@@ -30,8 +30,15 @@ from agent.runtime.leaves import Totals, adopted_body, closing_body
 from agent.runtime.tickets import SpentTickets
 from agent.vault.identity import lock_vault, open_vault
 from agent.vault.layout import LEDGER
-from agent.vault.recovery import AdoptSegment, CloseRecording, KnownRecording, QuarantineFile, plan
-from agent.vault.store import list_recordings, quarantine, sha256_of
+from agent.vault.recovery import (
+    LOSS_BOUND_NS,
+    AdoptSegment,
+    CloseRecording,
+    KnownRecording,
+    QuarantineFile,
+    plan,
+)
+from agent.vault.store import durable_sha256_of, list_recordings, quarantine
 
 LOCK_WAIT_S = 15.0
 KEY_NAME = "signing.key"
@@ -213,6 +220,9 @@ def _take_segment(past: Past, body: Mapping[str, Json]) -> None:
     known.next_number = max(known.next_number, _count(body["number"]) + 1)
     if body["start"] is not None:
         known.last_end_wall_ns = from_rfc3339(str(body["start"])) + _count(body["duration_ms"]) * 1_000_000
+    else:  # adopted, and stopped again before the closing leaf
+        end_wall_ns = from_rfc3339(str(body["last_write"])) - LOSS_BOUND_NS
+        known.last_end_wall_ns = max(known.last_end_wall_ns or 0, end_wall_ns)
     totals.add_file(_count(body["size_bytes"]), str(body["sha256"]))
     totals.frames += _count(body["frames"])
     totals.expected += _count(body["frames_expected"])
@@ -234,7 +244,7 @@ def recover(vault: Path, past: Past, book: Book) -> None:
                 body = adopted_body(
                     action,
                     channel=known.channel,
-                    sha256=sha256_of(vault / action.path),
+                    sha256=durable_sha256_of(vault / action.path),
                     suite=past.suites[action.recording],
                 )
                 book.leaf(LeafType.SEGMENT, body, entity=known.channel, event=True)

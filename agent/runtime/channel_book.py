@@ -25,7 +25,7 @@ from agent.runtime.tickets import TicketOffice
 from agent.runtime.unrecorded import Stretch, Unrecorded
 from agent.vault.layout import recording_dir, segment_name
 from agent.vault.recovery import LOSS_BOUND_NS, AdoptSegment
-from agent.vault.store import sha256_of
+from agent.vault.store import durable_sha256_of
 
 NONCONFORMING = "spec.nonconforming"
 
@@ -227,8 +227,8 @@ class ChannelBook:
         path = recording_dir(self._vault, recording.recording) / segment_name(number)
         if not path.exists():
             return
+        sha256 = durable_sha256_of(path)
         status = path.stat()
-        sha256 = sha256_of(path)
         body = leaves.adopted_body(
             AdoptSegment(
                 recording=recording.recording,

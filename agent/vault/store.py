@@ -74,6 +74,23 @@ def sha256_of(path: Path) -> str:
         raise translate(error, path, "reading") from None
 
 
+def durable_sha256_of(path: Path) -> str:
+    """SHA-256 of a file that another process left, in hex; file and name are durable on return.
+
+    For what gets a leaf without having been closed by us: a leaf must not outlive its file.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise translate(error, path, "syncing") from None
+    fsync_dir(path.parent)
+    return sha256_of(path)
+
+
 def quarantine(vault: Path, relative: str) -> str:
     """Moves a file that can't be explained aside, durably; returns its new path in the vault."""
     source = vault / relative
