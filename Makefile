@@ -7,13 +7,13 @@ DEMO ?=
 LOCK := pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
     --no-emit-find-links --no-emit-trusted-host --no-emit-options --no-header
 
-.PHONY: demo test check bench kill-loop soak vm lock clean programs
+.PHONY: demo test check bench kill-loop soak vm lock clean programs link-kill-loop outbox-week outbox-drain fleet
 
 demo: .venv/.ready
 	@$(BIN)/python -m agent.demo $(DEMO)
 
 test: .venv/.ready programs check
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST)
 
 check: .venv/.ready
 	$(BIN)/ruff check agent tests hardware-tests
@@ -29,12 +29,19 @@ bench: .venv/.ready programs
 kill-loop: .venv/.ready
 	$(BIN)/python -m pytest tests/faults/test_kill_loop.py --kills 50
 
+link-kill-loop: .venv/.ready programs
+	$(BIN)/python -m pytest tests/faults/test_link_kill_loop.py --kills 50
+
 # Needs root and a few Debian packages; see hardware-tests/README.md.
 vm: .venv/.ready
 	hardware-tests/vm/run.sh $(VM)
 
 soak: .venv/.ready
 	$(BIN)/python -m pytest tests/faults/test_soak.py --soak-minutes 60
+
+# Measurements that take long or need a quiet machine: seven days without a broker, draining, 500 boxes.
+outbox-week outbox-drain fleet: .venv/.ready programs
+	$(BIN)/python tests/bench/$(subst -,_,$@).py $(BENCH)
 
 # Programs that some tests need. Without root the tests that need them are skipped by name.
 programs:

@@ -6,10 +6,8 @@ before a command sees anything. Leaves out what commands do (`store.py`).
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from agent.authority.disk import Disk
@@ -18,7 +16,7 @@ from agent.authority.record import CREATED
 from agent.authority.store import BATCHES, RECORD, WRAPPED, Authority, Random, bad_request
 from agent.formats import tickets_v1
 from agent.formats.tickets_v1 import KEY_PREFIX
-from agent.host.files import translate
+from agent.host.directory_lock import locked
 from agent.ledger.signing import SigningKey
 from agent.model.errors import Refuse
 
@@ -41,7 +39,7 @@ def create(
     for folder in (directory, directory / BATCHES, directory / WRAPPED / "1"):
         disk.make_directory(folder)
     epoch = EpochKey(epoch_key or directory / EPOCH_NAME, disk)
-    with _locked(directory):
+    with _alone(directory):
         keys = epoch.create(random)
         key = SigningKey.generate(random(32), full_name)
         key.save(directory / KEY_NAME)
@@ -64,7 +62,7 @@ def opened(directory: Path, epoch_key: Path | None, disk: Disk) -> Iterator[Auth
         raise Refuse(
             "authority.missing", f"there is no key authority in {directory}", "edgeward authority init -d DIR"
         )
-    with _locked(directory):
+    with _alone(directory):
         key = SigningKey.load(directory / KEY_NAME)
         found = Authority(directory, key, EpochKey(epoch_key or directory / EPOCH_NAME, disk), disk)
         found.record.load()
@@ -78,19 +76,8 @@ def opened(directory: Path, epoch_key: Path | None, disk: Disk) -> Iterator[Auth
         yield found
 
 
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise translate(error, directory, "opening") from None
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Refuse(
-                "authority.busy", "another command is working in this directory", "wait until it has ended"
-            ) from None
-        yield
-    finally:
-        os.close(descriptor)
+def _alone(directory: Path) -> AbstractContextManager[None]:
+    return locked(
+        directory,
+        Refuse("authority.busy", "another command is working in this directory", "wait until it has ended"),
+    )

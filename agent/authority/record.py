@@ -25,7 +25,8 @@ from agent.model.times import from_rfc3339, rfc3339
 
 VERSION = 1
 CREATED, ISSUED, UNWRAPPED, DESTROYED = "created", "issued", "unwrapped", "destroyed"
-_TYPES = {CREATED, ISSUED, UNWRAPPED, DESTROYED}
+WITHDRAWN = "withdrawn"
+_TYPES = {CREATED, ISSUED, UNWRAPPED, DESTROYED, WITHDRAWN}
 _NAME = re.compile(r"[0-9]{8}\.note")
 _FIELDS = {"v", "n", "prev", "at", "type", "epoch", "epoch_recipient", "body"}
 NO_NOTE = "0" * 64

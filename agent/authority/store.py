@@ -1,4 +1,4 @@
-"""The authority's directory: issue, list, unwrap, destroy, audit (docs/formats/tickets-v1.md, The authority).
+"""The authority's directory: issue, unwrap, withdraw, destroy, audit (docs/formats/tickets-v1.md).
 
 Guarantees: what is handed out is in the record before it leaves; after `destroy` returned, no file of the
 directory and no key of today opens the destroyed tickets; a stop at any step leaves one epoch whole
@@ -9,15 +9,17 @@ seen here: `unwrap` gives out only what is still sealed to custodians.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.authority.disk import Disk
 from agent.authority.epoch import EpochKey
-from agent.authority.record import DESTROYED, ISSUED, UNWRAPPED, Record
-from agent.formats import tickets_v1
+from agent.authority.record import DESTROYED, ISSUED, UNWRAPPED, WITHDRAWN, Record
+from agent.authority.spent import Use, must_be_spent
+from agent.formats import tickets_v1, withdrawal_v1
 from agent.formats.tickets_v1 import MAX_BATCH, Batch, Ticket, TicketClass
+from agent.formats.withdrawal_v1 import Withdrawal
 from agent.ledger.signing import SigningKey, Verifier
 from agent.model.errors import Refuse
 from agent.model.ids import new_uuid7
@@ -55,6 +57,7 @@ class TicketState:
     max_level: int
     destroyed: bool
     unwrapped: int
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +144,7 @@ class Authority:
 
     def states(self) -> Iterator[TicketState]:
         """Every ticket that was ever issued, batch by batch."""
-        destroyed, uses = self._destroyed(), self._uses()
+        destroyed, uses, withdrawn = self._destroyed(), self._uses(), self._listed(WITHDRAWN)
         for batch in self.batches():
             for ticket in batch.tickets:
                 yield TicketState(
@@ -151,6 +154,7 @@ class Authority:
                     max_level=batch.max_level,
                     destroyed=ticket.id in destroyed,
                     unwrapped=uses.get(ticket.id, 0),
+                    withdrawn=ticket.id in withdrawn,
                 )
 
     def batches(self) -> Iterator[Batch]:
@@ -198,12 +202,47 @@ class Authority:
         self._append(UNWRAPPED, {"ticket": ticket, "capsule_sha256": digest}, wall_ns)
         return Unwrapped(ticket=ticket, inner=inner)
 
-    def destroy(self, tickets: Iterable[str], reason: str, wall_ns: int, random: Random) -> int:
-        """Makes a new epoch without these tickets. Returns its number. All of them, or none."""
-        doomed = set(tickets)
-        if not doomed or not 0 < len(reason) <= 200 or not reason.isprintable():
-            raise bad_request("name at least one ticket, and a reason of 1 to 200 printable characters")
+    def withdraw(self, tickets: Iterable[str], reason: str, wall_ns: int, random: Random) -> bytes:
+        """Takes tickets back that no box may have given out. Returns the signed list of all such tickets.
+
+        Nothing is destroyed by it. The list must be imported at every box before `destroy`.
+        """
+        named = _named(tickets, reason)
+        self._must_live(named)
+        everything = sorted(named | self._listed(WITHDRAWN))
+        one = Withdrawal(
+            withdrawal=new_uuid7(wall_ns, random(10)),
+            authority=self._key.name,
+            at_ns=wall_ns // 1000 * 1000,
+            tickets=tuple(everything),
+        )
+        try:
+            data = self._key.sign_note(withdrawal_v1.encode(one), MAX_BATCH)
+        except Refuse as error:
+            raise bad_request(error.text) from None
+        self._append(WITHDRAWN, {"tickets": [*sorted(named)], "reason": reason}, wall_ns)
+        return data
+
+    def destroy(
+        self,
+        tickets: Iterable[str],
+        reason: str,
+        wall_ns: int,
+        random: Random,
+        *,
+        uses: Sequence[Use] = (),
+        unspent: bool = False,
+    ) -> int:
+        """Makes a new epoch without these tickets. Returns its number. All of them, or none.
+
+        `uses` are the recordings that they closed; `unspent` says that every box knows of their withdrawal.
+        Refuse as `spent.must_be_spent`.
+        """
+        doomed = _named(tickets, reason)
         self._must_live(doomed)
+        kinds = {one.id: (batch.batch, batch.kind) for batch in self.batches() for one in batch.tickets}
+        withdrawn = self._listed(WITHDRAWN)
+        must_be_spent(doomed, kinds, uses, self._uses(), withdrawn, boxes_know=unspent, wall_ns=wall_ns)
         old, epoch = self._epoch.load(self.epoch_recipient), self.epoch + 1
         new = self._epoch.prepare(random, epoch)
         self._disk.make_directory(self._directory / WRAPPED / str(epoch))
@@ -214,7 +253,12 @@ class Authority:
                 self._write_wrapped(epoch, new.recipient, batch.batch, kept, random)
         self.record.append(
             DESTROYED,
-            {"tickets": [*sorted(doomed)], "reason": reason, "epoch_before": self.epoch},
+            {
+                "tickets": [*sorted(doomed)],
+                "reason": reason,
+                "epoch_before": self.epoch,
+                "withdrawn": [*sorted(doomed & withdrawn)],
+            },
             epoch=epoch,
             epoch_recipient=new.recipient,
             wall_ns=wall_ns,
@@ -270,10 +314,14 @@ class Authority:
                 )
 
     def _destroyed(self) -> set[str]:
+        return self._listed(DESTROYED)
+
+    def _listed(self, kind: str) -> set[str]:
+        """All tickets in the record's entries of one type."""
         found: set[str] = set()
         for entry in self.record.entries:
             tickets = entry.body.get("tickets")
-            if entry.type == DESTROYED and isinstance(tickets, list):
+            if entry.type == kind and isinstance(tickets, list):
                 found |= {str(ticket) for ticket in tickets}
         return found
 
@@ -308,6 +356,13 @@ class Authority:
             raise _damaged(f"the wrapped keys of batch {batch} can't be opened with the epoch key") from None
         rows = [line.partition(" ") for line in plain.splitlines()]
         return {name: private for name, _, private in rows}
+
+
+def _named(tickets: Iterable[str], reason: str) -> set[str]:
+    named = set(tickets)
+    if not named or not 0 < len(reason) <= 200 or not reason.isprintable():
+        raise bad_request("name at least one ticket, and a reason of 1 to 200 printable characters")
+    return named
 
 
 def _read(path: Path) -> bytes:

@@ -18,6 +18,7 @@ How times are read:
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -36,6 +37,10 @@ class Measurement:
     `duration_ns` is media time: last less first timestamp plus one median period. `rate` is the rate by
     timestamps outside gaps; `arrival_rate` the rate on the monotonic clock after the opening burst.
     `gaps` counts gaps over the meter's limit. `duplicates` are frames whose timestamp does not advance.
+    `lost` is what is missing against the nominal rate; `missing` are the frames that the stream's own pace
+    (the median step) has a place for between two others, gaps over the limit left out. `clock_steps` counts
+    timestamps that step by more than a second back, or so much further on than the arrivals;
+    `clock_step_ns` is the largest of them, negative when it went back.
     """
 
     frames: int
@@ -52,6 +57,9 @@ class Measurement:
     duplicates: int
     lost: int
     jitter_p99_ns: int
+    missing: int = 0
+    clock_steps: int = 0
+    clock_step_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +77,7 @@ class Meter:
     `nominal_rate` says how many frames are expected; a silence over `gap_limit_ns` is a gap.
     """
 
-    __slots__ = ("_arrived", "_bytes", "_dts", "_gap_limit_ns", "_keys", "_nominal_rate")
+    __slots__ = ("_arrived", "_dts", "_gap_limit_ns", "_keys", "_nominal_rate", "_sizes", "_steps_back")
 
     def __init__(self, nominal_rate: Fraction, gap_limit_ns: int) -> None:
         if nominal_rate <= 0 or gap_limit_ns <= 0:
@@ -83,15 +91,27 @@ class Meter:
         self._arrived: list[int] = []
         self._dts: list[int] = []
         self._keys: list[int] = []
-        self._bytes = 0
+        self._sizes: list[int] = []
+        self._steps_back: list[tuple[int, int]] = []
 
-    def add(self, arrived_ns: int, dts_ns: int, is_key: bool, size: int) -> None:
-        """Count one frame. `dts_ns` is the timestamp as it came, before it is forced to rise."""
+    def add(self, arrived_ns: int, dts_ns: int, is_key: bool, size: int, stepped_ns: int = 0) -> None:
+        """Count one frame. `stepped_ns` is a step back of the source's clock that the driver bridged."""
+        if stepped_ns < -BACKWARDS_NS:
+            self._steps_back.append((arrived_ns, stepped_ns))
         if is_key:
             self._keys.append(len(self._dts))
         self._arrived.append(arrived_ns)
         self._dts.append(dts_ns)
-        self._bytes += size
+        self._sizes.append(size)
+
+    def keep_last(self, window_ns: int) -> None:
+        """Forget the frames that arrived more than `window_ns` before the newest one."""
+        first = bisect_left(self._arrived, self._arrived[-1] - window_ns) if self._arrived else 0
+        if first > 0:
+            for values in (self._arrived, self._dts, self._sizes):
+                del values[:first]
+            self._keys = [key - first for key in self._keys if key >= first]
+            self._steps_back = [step for step in self._steps_back if step[0] >= self._arrived[0]]
 
     def snapshot(self) -> Measurement:
         """Everything measured since the last reset."""
@@ -104,13 +124,14 @@ class Meter:
         gaps = [line.media[i] - line.media[i - 1] + hold_ups[i] for i in range(1, frames)]
         expected = _nearest(self._nominal_rate * (duration + sum(hold_ups)) / NS_PER_S)
         live = _first_live(self._arrived, period)
+        clock_steps = _clock_steps(self._arrived, self._dts) + [step for _, step in self._steps_back]
         return Measurement(
             frames=frames,
-            bytes=self._bytes,
+            bytes=sum(self._sizes),
             duration_ns=duration,
             rate=_rate([s for s in line.steps if s <= self._gap_limit_ns] or line.steps),
             arrival_rate=_arrival_rate(self._arrived, live),
-            bitrate_bps=_nearest(Fraction(8 * self._bytes * NS_PER_S, duration)) if duration else 0,
+            bitrate_bps=_nearest(Fraction(8 * sum(self._sizes) * NS_PER_S, duration)) if duration else 0,
             keyframes=len(self._keys),
             gop_max_ns=self._longest_gop(line.media, duration),
             longest_gap_ns=max(gaps, default=0),
@@ -119,6 +140,9 @@ class Meter:
             duplicates=line.duplicates,
             lost=max(0, expected - (frames - line.duplicates)),
             jitter_p99_ns=_jitter_p99(self._arrived, line.media, live),
+            clock_steps=len(clock_steps),
+            clock_step_ns=max(clock_steps, key=abs, default=0),
+            missing=_missing(line.steps, period, self._gap_limit_ns),
         )
 
     def _longest_gop(self, media: list[int], duration: int) -> int:
@@ -158,6 +182,23 @@ def _timeline(dts: list[int]) -> _Timeline:
                 highest = value
         media.append(at)
     return _Timeline(media, steps, duplicates)
+
+
+def _clock_steps(arrived: list[int], dts: list[int]) -> list[int]:
+    """By how much the source's clock stepped, once for each step. A stall on the way is none."""
+    steps = []
+    for index in range(1, len(dts)):
+        step = dts[index] - dts[index - 1]
+        if step < -BACKWARDS_NS:
+            steps.append(step)
+        elif step > BACKWARDS_NS and step - (ahead := arrived[index] - arrived[index - 1]) > BACKWARDS_NS:
+            steps.append(step - ahead)
+    return steps
+
+
+def _missing(steps: list[int], period: int, gap_limit_ns: int) -> int:
+    """Frames that fit between two others at the stream's own pace; a step up to 1.5 periods is jitter."""
+    return sum((2 * step + period) // (2 * period) - 1 for step in steps if period < step <= gap_limit_ns)
 
 
 def _rate(steps: list[int]) -> Fraction:

@@ -12,6 +12,7 @@ class Exit(IntEnum):
     FAILED = 1
     INCOMPLETE = 2
     TRUNCATED = 3
+    UNWITNESSED = 4
     USAGE = 64
     UNAVAILABLE = 69
     INTEGRITY = 74

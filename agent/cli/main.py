@@ -20,48 +20,92 @@ from agent.host.files import translate
 from agent.model.errors import AgentError, Halt, Retry
 from agent.runtime.load_config import ConfigError
 
-# Verb and what it is for; the module is agent.cli.verbs.<verb>.
-VERBS = (
-    ("run", "the daemon: record what the configuration says"),
-    ("config", "check the configuration, or print its JSON Schema"),
-    ("probe", "open a source and say what it really delivers"),
-    ("recordings", "list the recordings of a vault"),
-    ("open", "decrypt a recording with custodian keys into one MP4"),
-    ("unseal", "decrypt one age file to stdout"),
-    ("verify", "check a vault against its ledger"),
-    ("keygen", "make a custodian's key"),
-    ("tickets", "import tickets of the key authority, say how many are left"),
-    ("authority", "be the key authority: issue, unwrap and destroy tickets"),
-    ("status", "what the running agent is doing"),
+# Who it is for, and each verb with its purpose; the module is agent.cli.verbs.<verb>.
+GROUPS = (
+    (
+        "on the box",
+        (
+            ("run", "the daemon: record what the configuration says"),
+            ("config", "check the configuration, or print its JSON Schema"),
+            ("enroll", "make or install the box's certificate for MQTT"),
+            ("tickets", "import tickets of the key authority, say how many are left"),
+            ("command", "make, sign and send commands to a box"),
+        ),
+    ),
+    (
+        "for technicians",
+        (
+            ("status", "what the running agent is doing"),
+            ("check", "find out what is the matter with this box"),
+            ("probe", "open a source and say what it really delivers"),
+            ("profiles", "check and look up the device profiles"),
+            ("bundle", "seal what support needs to find a fault"),
+        ),
+    ),
+    (
+        "for custodians and approvers",
+        (
+            ("keygen", "make a custodian's key, or a key that signs"),
+            ("recordings", "list the recordings of a vault"),
+            ("open", "decrypt a recording with custodian keys into one MP4"),
+            ("unseal", "decrypt one age file to stdout"),
+            ("deid", "make a copy of a film without faces"),
+            ("models", "install and check the model that finds faces"),
+            ("retention", "say what is due for destruction"),
+            ("hold", "set and clear legal holds"),
+            ("destroy", "ask for, approve and execute a destruction"),
+        ),
+    ),
+    (
+        "for auditors",
+        (
+            ("verify", "check a vault against its ledger"),
+            ("ledger", "show, prove and export the leaves of a vault's ledger"),
+            ("access", "check the signed record of an opening"),
+            ("certificate", "show and check certificates of destruction"),
+        ),
+    ),
+    (
+        "elsewhere in the hospital",
+        (
+            ("authority", "be the key authority: issue, unwrap and destroy tickets"),
+            ("witness", "be the witness that cosigns the ledgers of boxes"),
+        ),
+    ),
 )
+VERBS = tuple(row for _, rows in GROUPS for row in rows)
 
 
 def _module(verb: str) -> ModuleType:
     return importlib.import_module(f"agent.cli.verbs.{verb}")
 
 
-class _Help(argparse.RawDescriptionHelpFormatter):
-    """One column for the names of all verbs, so that the help stays on one screen."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog)
-        self._action_max_length = max(len(verb) for verb, _ in VERBS) + 4
+def _verbs_by_group() -> str:
+    width = max(len(verb) for verb, _ in VERBS)
+    lines = []
+    for title, rows in GROUPS:
+        lines += [f"{title}:", *(f"  {verb:<{width}}  {purpose}" for verb, purpose in rows)]
+    return "\n".join(lines)
 
 
 def _parser(verb: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="edgeward",
-        description="Edge agent for cameras and capture devices in hospitals.",
+        usage="edgeward [-h] [--version] VERB ...",
+        description="Edge agent for cameras and capture devices in hospitals.\n\n" + _verbs_by_group(),
         epilog="`edgeward VERB --help` shows an example.\nExit codes: docs/formats/exit-codes.md",
-        formatter_class=_Help,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
     )
-    parser.add_argument("--version", action="version", version=f"edgeward {__version__}")
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--version", action="version", version=f"edgeward {__version__}", help=argparse.SUPPRESS
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, help=argparse.SUPPRESS)
     for name, purpose in VERBS:
         module = _module(name) if name == verb else None
         sub = verbs.add_parser(
             name,
-            help=purpose,
             description=purpose,
             epilog=None if module is None else f"example:\n  {module.EXAMPLE}",
             formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -7,20 +7,27 @@ an exception of ours that hides the rest.
 from __future__ import annotations
 
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.capture.joiner import count_playable_frames
 from agent.demo import plaintext
 from agent.demo.place import Place
+from agent.formats.access_record_v1 import Who
+from agent.host.clock import SystemClock
 from agent.host.files import translate
+from agent.ledger.signing import SigningKey
 from agent.model.errors import AgentError
 from agent.model.ids import RecordingId
 from agent.model.verdict import Grade, worst
+from agent.runtime.access_records import FileRecord, begun, ended, ledger_head, result_of
 from agent.runtime.boot import PUBLIC_NAME
-from agent.runtime.opening import open_recording_to
+from agent.runtime.opening import release_parts, unlock
 from agent.runtime.verify import RecordingReport, VerifyReport, verify_vault
 from agent.vault.layout import CAPSULE_NAME, recording_dir, segment_name
+
+_PURPOSE = "demonstration: the synthetic picture is counted and searched for"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +82,17 @@ def audit(place: Place) -> Audit:
 
 
 def _open(place: Place, one: RecordingReport, problems: list[str]) -> tuple[int, list[bytes]]:
-    """Frames that decode, and what to look for. The clear video is gone on return."""
+    """Frames that decode, and what to look for. The clear video is gone on return, a signed record stays."""
     clear = io.BytesIO()
-    opened = open_recording_to(place.vault, one.recording, [place.secret], clear)
+    unlocked = unlock(place.vault, one.recording, [place.secret])
+    writer = FileRecord(place.root / f"{one.recording}.access.note", SigningKey.load(place.operator))
+    clock = SystemClock()
+    who = Who(key=None, uid=os.getuid(), user=str(os.getuid()))
+    record = begun(unlocked, [place.secret], _PURPOSE, who, clock.now().wall_ns, os.urandom)
+    record = record.model_copy(update={"ledger": ledger_head(place.vault)})
+    writer.begin(record)
+    opened = release_parts(unlocked, lambda part: clear if part == 0 else io.BytesIO())
+    writer.end(ended(record, result_of(opened, None, clock.now().wall_ns)))
     problems += [f"recording {one.recording}: {text}" for text in opened.problems]
     media = clear.getvalue()
     return count_playable_frames(media), plaintext.windows(media)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.host.files import create_exclusive, write_all
+from agent.ledger.signing import SigningKey
 from agent.seal.recording_key import new_key_pair
 
 FOLDER = ".demo"
@@ -52,6 +53,7 @@ category = "dt"
 level = 4
 purpose = "demonstration with a synthetic picture"
 lawful_basis = "none needed: no person is recorded"
+plan = {{ scene = "imaging-diagnosis", place = ["demo"], responsible = "demo", policy = "demo-1" }}
 [channel.source]
 kind = "synthetic"
 width = 1280
@@ -90,6 +92,11 @@ class Place:
         return self.root / "custodian.txt"
 
     @property
+    def operator(self) -> Path:
+        """The key that signs the records of the demo's own openings."""
+        return self.root / "operator.key"
+
+    @property
     def config(self) -> Path:
         return self.root / "agent.toml"
 
@@ -103,6 +110,7 @@ def make_place(parent: Path, random: Callable[[int], bytes], *, keep: bool) -> P
     keys = new_key_pair(random)
     place = Place(root=root, lock=lock, recipient=keys.recipient, secret=keys.identity)
     descriptor = create_exclusive(place.identity, 0o600)
+    SigningKey.generate(random(32), "edgeward.operator/demo").save(place.operator)
     try:
         write_all(descriptor, f"# public key: {keys.recipient}\n{keys.identity}\n".encode())
     finally:

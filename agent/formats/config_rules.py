@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from agent.formats.config_retention_rules import retention_rules
 from agent.formats.signed_note import parse_vkey
 from agent.formats.tickets_v1 import is_authority_name
 from agent.model.errors import Refuse
@@ -33,6 +34,7 @@ _FAULT_VALUES = {
 def broken_rules(raw: Mapping[str, Any], check_recipient: CheckRecipient) -> Iterator[Wrong]:
     """Everything in `raw` that contradicts itself."""
     yield from _recipients(_table(raw.get("custodians")), check_recipient)
+    yield from _support(_table(raw.get("support")).get("recipient"), check_recipient)
     yield from _mqtt(_table(raw.get("mqtt")))
     yield from _authority(_table(raw.get("tickets")).get("authority"))
     seen: set[str] = set()
@@ -47,18 +49,31 @@ def broken_rules(raw: Mapping[str, Any], check_recipient: CheckRecipient) -> Ite
             seen.add(name)
         if channel.get("tickets") == "daily" and channel.get("level", 4) not in (2, 3):
             yield ("channel", number, "tickets"), "daily tickets are for levels 2 and 3: remove this"
+        yield from retention_rules(("channel", number, "retention"), channel)
         yield from _source(("channel", number, "source"), _table(channel.get("source")))
 
 
 def _recipients(custodians: Mapping[str, Any], check_recipient: CheckRecipient) -> Iterator[Wrong]:
     recipients = custodians.get("recipients")
+    seen: set[str] = set()
     for number, recipient in enumerate(recipients if isinstance(recipients, list) else []):
         if not isinstance(recipient, str):
             continue
+        if recipient in seen:
+            yield ("custodians", "recipients", number), "this key is listed twice: name each custodian once"
+        seen.add(recipient)
         try:
             check_recipient(recipient)
         except Refuse as error:
             yield ("custodians", "recipients", number), f"{error.text}: {error.advice}"
+
+
+def _support(recipient: object, check_recipient: CheckRecipient) -> Iterator[Wrong]:
+    if isinstance(recipient, str):
+        try:
+            check_recipient(recipient)
+        except Refuse as error:
+            yield ("support", "recipient"), f"{error.text}: {error.advice}"
 
 
 def _authority(vkey: object) -> Iterator[Wrong]:
@@ -89,7 +104,7 @@ def _mqtt(mqtt: Mapping[str, Any]) -> Iterator[Wrong]:
 
 
 def _source(path: KeyPath, source: Mapping[str, Any]) -> Iterator[Wrong]:
-    if source.get("kind") == "rtsp":
+    if source.get("kind") in ("rtsp", "onvif"):
         yield from _password(path, source)
     for number, fault in enumerate(_tables(source.get("script"))):
         yield from _fault((*path, "script", number, "value"), fault)

@@ -10,24 +10,26 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from difflib import get_close_matches
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
-from agent.formats.config_rules import RATE, CheckRecipient, KeyPath, Wrong, broken_rules
+from agent.formats.capsule_v1 import MAX_THRESHOLD
+from agent.formats.config_audit import AuditConfig
+from agent.formats.config_metrics import MetricsConfig
+from agent.formats.config_model import Rate
+from agent.formats.config_model import StrictModel as _Model
+from agent.formats.config_operators import OperatorConfig, broken_operators
+from agent.formats.config_plan import PlanConfig, broken_plans
+from agent.formats.config_retention import RetentionConfig
+from agent.formats.config_rules import CheckRecipient, KeyPath, Wrong, broken_rules
+from agent.formats.config_sources import OnvifSource
+from agent.formats.config_spec import SpecConfig
+from agent.formats.config_support import SupportConfig
+from agent.formats.config_witness import Witnesses
 from agent.formats.toml_lines import line_of
 from agent.model.ids import BOX_PATTERN, CHANNEL_PATTERN
-from agent.model.spec import Codec, CollectionSpec, OnNonconforming
-
-
-def _rate(text: str) -> str:
-    if not RATE.fullmatch(text):
-        raise ValueError('write a rate as "25" or "30000/1001"')
-    if not 0 < Fraction(text) <= 240:
-        raise ValueError("a rate is above 0 and at most 240 per second")
-    return text
 
 
 def _absolute(path: Path) -> Path:
@@ -44,12 +46,7 @@ def _without_credentials(url: str) -> str:
     return url
 
 
-Rate = Annotated[str, AfterValidator(_rate)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute), Field(strict=False)]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class BoxConfig(_Model):
@@ -75,6 +72,7 @@ class MqttConfig(_Model):
     ca_file: AbsolutePath | None = Field(default=None, description="Default: the system's authorities.")
     cert_file: AbsolutePath | None = None
     key_file: AbsolutePath | None = None
+    home_assistant: bool = Field(default=False, description="Show the box in Home Assistant, read-only.")
 
 
 class CustodianConfig(_Model):
@@ -84,6 +82,12 @@ class CustodianConfig(_Model):
         min_length=1,
         strict=False,
         description='age recipients, from `edgeward keygen`: "age1…" for levels 2 to 4, "age1pq…" for 5.',
+    )
+    threshold: int = Field(
+        default=1,
+        ge=1,
+        le=MAX_THRESHOLD,
+        description="How many custodians must open a recording together: any so many of its level's kind.",
     )
 
 
@@ -123,7 +127,10 @@ class FileSource(_Model):
 class FaultConfig(_Model):
     """One planned fault of the synthetic source."""
 
-    kind: Literal["freeze", "black", "rate-change", "size-change", "loss", "silence"]
+    kind: Literal[
+        "freeze", "black", "defocus", "covered", "no-signal", "duplicate", "rate-change", "size-change",
+        "clock-jump", "audio", "loss", "silence",
+    ]  # fmt: skip
     at_s: float = Field(ge=0)
     for_s: float = Field(gt=0)
     value: str | None = None
@@ -143,36 +150,6 @@ class SyntheticSource(_Model):
     script: tuple[FaultConfig, ...] = Field(default=(), strict=False)
 
 
-class SpecConfig(_Model):
-    """The collection spec of a channel (STD 6.2)."""
-
-    width: int = Field(ge=64, le=7680)
-    height: int = Field(ge=64, le=4320)
-    rate: Rate
-    rate_tolerance_percent: float = Field(default=5.0, gt=0, le=50)
-    codecs: tuple[Literal["h264", "h265"], ...] = Field(default=("h264", "h265"), min_length=1, strict=False)
-    gop_max_s: float | None = Field(default=10.0, gt=0)
-    bitrate_max_bps: int | None = Field(default=None, gt=0)
-    bitrate_min_bps: int | None = Field(default=None, gt=0)
-    gap_max_s: float = Field(default=2.0, gt=0)
-    on_nonconforming: Literal["record-and-flag"] = "record-and-flag"
-
-    def to_spec(self) -> CollectionSpec:
-        """The same as a frozen model value."""
-        return CollectionSpec(
-            width=self.width,
-            height=self.height,
-            rate=Fraction(self.rate),
-            rate_tolerance=Fraction(str(self.rate_tolerance_percent)) / 100,
-            codecs=tuple(Codec(name) for name in self.codecs),
-            gop_max_s=self.gop_max_s,
-            bitrate_max_bps=self.bitrate_max_bps,
-            bitrate_min_bps=self.bitrate_min_bps,
-            gap_max_s=self.gap_max_s,
-            on_nonconforming=OnNonconforming(self.on_nonconforming),
-        )
-
-
 class ChannelConfig(_Model):
     """One input of the box, with what may be collected on it (STD 5, 6.1, 6.2)."""
 
@@ -188,8 +165,15 @@ class ChannelConfig(_Model):
     )
     purpose: str = Field(min_length=1, max_length=200, description="STD 4 b: why this is collected.")
     lawful_basis: str = Field(min_length=1, max_length=200, description="STD 4 b.")
-    source: Annotated[RtspSource | FileSource | SyntheticSource, Field(discriminator="kind")]
+    source: Annotated[RtspSource | OnvifSource | FileSource | SyntheticSource, Field(discriminator="kind")]
     spec: SpecConfig
+    retention: RetentionConfig | None = None
+    plan: PlanConfig | None = Field(
+        default=None, description="STD 6.1: what may be collected. Without it nothing is."
+    )
+    on_disk_full: Literal["deny-new", "evict-oldest-eligible"] = Field(
+        default="deny-new", description="What yields to a full disk: the new, or old level 2 recordings."
+    )
 
 
 class AgentConfig(_Model):
@@ -200,6 +184,11 @@ class AgentConfig(_Model):
     tickets: TicketConfig | None = None
     segments: SegmentConfig = SegmentConfig()
     mqtt: MqttConfig | None = None
+    metrics: MetricsConfig | None = None
+    audit: AuditConfig = AuditConfig()
+    witness: Witnesses = ()
+    support: SupportConfig | None = None
+    operator: tuple[OperatorConfig, ...] = Field(default=(), max_length=64, strict=False)
     channel: tuple[ChannelConfig, ...] = Field(min_length=1, max_length=64, strict=False)
 
 
@@ -230,7 +219,7 @@ def parse(
         return (ConfigProblem(line=_line_in(str(error)), key="", text=f"not TOML: {error}"),)
     except RecursionError:
         return (ConfigProblem(line=None, key="", text="not TOML that can be read: nested too deeply"),)
-    wrong = list(broken_rules(raw, check_recipient))
+    wrong = [*broken_rules(raw, check_recipient), *broken_operators(raw), *broken_plans(raw)]
     try:
         config = AgentConfig.model_validate(raw)
     except ValidationError as error:
@@ -308,6 +297,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 _SOURCES: dict[str | int, type[BaseModel]] = {
     "rtsp": RtspSource,
+    "onvif": OnvifSource,
     "file": FileSource,
     "synthetic": SyntheticSource,
 }

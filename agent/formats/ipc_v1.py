@@ -23,16 +23,45 @@ Count = Annotated[int, Field(ge=0, lt=1 << 53)]
 # A code becomes the last part of an MQTT topic, which has at most 48 characters.
 Code = Annotated[str, Field(max_length=48, pattern=r"^[a-z]+(\.[a-z0-9-]+)+$")]
 Rate = Annotated[str, Field(pattern=r"^[0-9]{1,15}(/[1-9][0-9]{0,14})?$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+DeviceText = Annotated[str, Field(max_length=100)]
+
+
+@strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
+class SettingDifference:
+    """One setting of a device that reads back other than the spec asks."""
+
+    setting: DeviceText
+    asked: DeviceText
+    got: DeviceText
+    why: Literal["not-offered", "refused", "changed", "left-alone"]
+
+
+@strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
+class DeviceTold:
+    """What a device said about itself when it was opened, in its own words: nothing in it is verified."""
+
+    manufacturer: DeviceText | None
+    model: DeviceText | None
+    firmware: DeviceText | None
+    serial: DeviceText | None
+    clock_ahead_ms: Annotated[int, Field(gt=-(1 << 53), lt=1 << 53)] | None
+    media_profile: DeviceText | None
+    written: Annotated[tuple[DeviceText, ...], Field(max_length=16, strict=False)]
+    differences: Annotated[tuple[SettingDifference, ...], Field(max_length=16, strict=False)]
 
 
 @strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
 class SourceOpened:
-    """The source is open; declared values are not yet measured."""
+    """The source is open; declared values are not yet measured. `device` is null when none was asked."""
 
     codec: Literal["h264", "h265"]
     width: Count
     height: Count
     has_audio: bool
+    device: DeviceTold | None = None
     t: Literal["source-opened"] = "source-opened"
 
 
@@ -107,14 +136,26 @@ class FindingText:
 
 
 @strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Synced:
+    """The beginning of a segment file that a sync had saved before one failed."""
+
+    size_bytes: Count
+    sha256: Sha256
+
+
+@strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
 class SegmentClosed:
-    """A segment file is finished and durable, or as much of it as could be saved (`final` false)."""
+    """A segment file is finished and durable, or as much of it as could be saved (`final` false).
+
+    `synced` is null when a sync has saved all that is in it.
+    """
 
     number: Count
     name: str = Field(pattern=r"^[0-9]{8}\.mp4\.age$")
     size_bytes: Count
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    sha256: Sha256
     final: bool
+    synced: Synced | None
     reason: str = Field(max_length=32)
     end_wall_ns: Ns
     end_mono_ns: Ns
@@ -123,6 +164,15 @@ class SegmentClosed:
     findings: Annotated[tuple[FindingText, ...], Field(strict=False)]
     dropped: Count
     t: Literal["segment-closed"] = "segment-closed"
+
+
+@strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
+class FindingsChanged:
+    """The live stream's broken rules (none: it conforms) are others than those told before, or the first."""
+
+    grade: Literal["conforming", "degraded", "nonconforming"]
+    findings: Annotated[tuple[FindingText, ...], Field(strict=False)]
+    t: Literal["findings-changed"] = "findings-changed"
 
 
 @strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -152,7 +202,15 @@ class Stopped:
 
 
 FromChannel: TypeAlias = (
-    SourceOpened | SourceLost | SegmentOpened | Progress | SegmentClosed | GapSeen | Trouble | Stopped
+    SourceOpened
+    | SourceLost
+    | SegmentOpened
+    | Progress
+    | SegmentClosed
+    | FindingsChanged
+    | GapSeen
+    | Trouble
+    | Stopped
 )
 _FROM_CHANNEL: TypeAdapter[FromChannel] = TypeAdapter(Annotated[FromChannel, Field(discriminator="t")])
 

@@ -65,6 +65,8 @@ class LeafType(StrEnum):
     DESTROY_CERTIFIED = "destroy-certified"
     EVICTED = "evicted"
     ALARM_ACKNOWLEDGED = "alarm-acknowledged"
+    REPORT = "report"
+    CHECK_REPORT = "check-report"
 
 
 STD_CLAUSES: Mapping[LeafType, tuple[str, ...]] = {
@@ -94,6 +96,8 @@ STD_CLAUSES: Mapping[LeafType, tuple[str, ...]] = {
     LeafType.DESTROY_CERTIFIED: ("STD 10.1", "STD 10.4"),
     LeafType.EVICTED: ("STD 7.1", "STD 7.4 f"),
     LeafType.ALARM_ACKNOWLEDGED: ("STD 7.4 f",),
+    LeafType.REPORT: ("STD 7.4 f",),
+    LeafType.CHECK_REPORT: ("STD 7.4 f",),
 }
 
 
@@ -182,16 +186,38 @@ def decode_leaf(data: bytes) -> Leaf:
     if len(data) > MAX_LEAF:
         raise _bad(f"{len(data)} bytes, the limit is {MAX_LEAF}")
     try:
-        document = json.loads(data.decode("utf-8"), parse_float=_no_float, parse_constant=_no_float)
+        text = data.decode("utf-8")
+        document = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise _bad("not JSON") from error
-    if not isinstance(document, dict) or _canonical(document) != data:
+    if not isinstance(document, dict) or not _is_canonical(document, text, data):
         raise _bad("not the RFC 8785 spelling of an object")
     return _leaf(document)
 
 
+def _is_canonical(document: dict[str, Json], text: str, data: bytes) -> bool:
+    """True when `data` is the RFC 8785 spelling of `document`, which was read from it.
+
+    Where all is ASCII and no number is a float or large, Python's own encoder spells the same: names are
+    in the order of UTF-16, and the same characters are escaped in the same way.
+    """
+    if data.isascii():
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True) == text
+    return _canonical(document) == data
+
+
 def _no_float(text: str) -> NoReturn:
     raise _bad("it has a float")
+
+
+def _small_int(text: str) -> int:
+    value = int(text)
+    if abs(value) > _MAX_INT:
+        raise _bad("an integer beyond 2^53-1 (write it as text)")
+    return value
+
+
+_DECODER = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float, parse_int=_small_int)
 
 
 def _text(value: object, pattern: re.Pattern[str], name: str) -> str:

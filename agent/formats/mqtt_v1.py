@@ -22,13 +22,18 @@ from agent.model.times import Instant, rfc3339
 
 VERSION = 1
 MAX_BYTES = 256 * 1024
+REBIRTH_TOPIC = "edgeward/v1/ctl/rebirth"
+MAX_REBIRTH_WINDOW_S = 600
 CLEAR_PROPERTY = "edgeward-envelope"
 """Name of the MQTT user property that carries the envelope when the payload is empty (a clear)."""
 
+_MAX_REBIRTH_BYTES = 1024
 _BOX = re.compile(BOX_PATTERN)
 _ENTITY = re.compile(rf"^_$|{CHANNEL_PATTERN}")
 _TYPE = re.compile(r"^[a-z][a-z0-9_-]{0,47}$")
-_KINDS = frozenset({"status", "birth", "twin", "state", "m", "a", "e", "ckpt"})
+_ANSWER = re.compile(r"^[a-z]{1,24}(\.[a-z]{1,24})?/[0-9a-f-]{36}$")
+_RUN = re.compile(r"^(last|[0-9a-f-]{36})$")
+_KINDS = frozenset({"status", "birth", "twin", "state", "m", "a", "e", "ckpt", "res", "check", "report"})
 _RESERVED = frozenset({"v", "box", "boot", "session", "seq", "ts", "mono_ms", "clk", "replaces"})
 
 
@@ -60,6 +65,15 @@ class _EnvelopeIn(BaseModel):
     replaces: list[Annotated[int, Field(ge=1, lt=1 << 63)]] = []
 
 
+class _RebirthIn(BaseModel):
+    """The controller's wish as it arrives."""
+
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
+
+    v: Literal[1]
+    window_s: Annotated[int, Field(ge=0, le=MAX_REBIRTH_WINDOW_S)]
+
+
 def topic(box: str, message: Outgoing) -> str:
     """The topic of `message`. ValueError when a part is spelled wrongly: that is our own mistake."""
     return topic_of(box, message.entity, message.kind, message.type)
@@ -67,10 +81,16 @@ def topic(box: str, message: Outgoing) -> str:
 
 def topic_of(box: str, entity: str, kind: str, type_: str) -> str:
     """`edgeward/v1/{box}/{entity}/{kind}/{type}` from its parts, checked."""
-    parts_right = _BOX.match(box) and _ENTITY.match(entity) and kind in _KINDS and _TYPE.match(type_)
+    pattern = {"res": _ANSWER, "check": _RUN}.get(kind, _TYPE)
+    parts_right = _BOX.match(box) and _ENTITY.match(entity) and kind in _KINDS and pattern.match(type_)
     if not parts_right:
         raise ValueError(f"not a topic of this contract: {box!r} {entity!r} {kind!r} {type_!r}")
     return f"edgeward/v1/{box}/{entity}/{kind}/{type_}"
+
+
+def commands_filter(box: str) -> str:
+    """The topics of commands to `box` (docs/formats/commands-v1.md)."""
+    return f"edgeward/v1/{box}/_/cmd/+/+"
 
 
 def encode(message: Outgoing, envelope: Envelope) -> bytes:
@@ -122,6 +142,25 @@ def decode(data: bytes) -> dict[str, Any]:
         names = ", ".join(sorted({".".join(map(str, each["loc"])) for each in error.errors()}))
         _bad(f"wrong envelope: {names}")
     return value
+
+
+def decode_rebirth(data: bytes) -> int:
+    """The window, in seconds, of the controller's wish that all boxes give birth again.
+
+    Raises `Refuse` with code `rebirth.bad`. Fields that are not known are ignored.
+    """
+    bad = Refuse(
+        "rebirth.bad",
+        "a wish for births that is not as the contract says",
+        "see docs/formats/mqtt-v1.md, From the controller to all boxes",
+    )
+    if len(data) > _MAX_REBIRTH_BYTES:
+        raise bad
+    try:
+        found = _RebirthIn.model_validate_json(data)
+    except ValidationError:
+        raise bad from None
+    return found.window_s
 
 
 def _fields(envelope: Envelope) -> dict[str, Json]:

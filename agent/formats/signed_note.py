@@ -18,6 +18,8 @@ from agent.model.errors import Refuse
 MAX_NOTE = 64 * 1024
 MAX_SIGNATURES = 32
 ED25519 = 0x01
+COSIGNATURE = 0x04
+"""Signature types of c2sp.org/signed-note; the second is the Ed25519 one of c2sp.org/tlog-cosignature."""
 _DASH = "\u2014 "
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
@@ -64,14 +66,14 @@ def key_id(name: str, public: bytes, kind: int = ED25519) -> bytes:
     return sha256(name.encode("utf-8") + b"\n" + bytes([kind]) + public).digest()[:4]
 
 
-def encode_vkey(name: str, public: bytes) -> str:
+def encode_vkey(name: str, public: bytes, kind: int = ED25519) -> str:
     """The verifier key `name+id+base64` of an Ed25519 public key, as Go's sumdb tools spell it."""
-    encoded = b64encode(bytes([ED25519]) + public).decode("ascii")
-    return f"{name}+{key_id(name, public).hex()}+{encoded}"
+    encoded = b64encode(bytes([kind]) + public).decode("ascii")
+    return f"{name}+{key_id(name, public, kind).hex()}+{encoded}"
 
 
-def parse_vkey(vkey: str) -> tuple[str, bytes]:
-    """Name and public key of a verifier key; Refuse `key.bad`."""
+def parse_vkey(vkey: str, kind: int = ED25519) -> tuple[str, bytes]:
+    """Name and public key of a verifier key of this signature type; Refuse `key.bad`."""
     advice = "the verifier key is one line, name+id+key; copy it again"
     name, _, rest = vkey.partition("+")
     hex_id, _, encoded = rest.partition("+")
@@ -79,9 +81,10 @@ def parse_vkey(vkey: str) -> tuple[str, bytes]:
         data = strict_base64(encoded)
     except ValueError as error:
         raise Refuse("key.bad", f"not a verifier key: {error}", advice) from error
-    if not is_key_name(name) or len(data) != 33 or data[0] != ED25519:
-        raise Refuse("key.bad", "not an Ed25519 verifier key", advice)
-    if key_id(name, data[1:]).hex() != hex_id:
+    if not is_key_name(name) or len(data) != 33 or data[0] != kind:
+        wanted = "witness's" if kind == COSIGNATURE else "note signer's"
+        raise Refuse("key.bad", f"not a {wanted} Ed25519 verifier key", advice)
+    if key_id(name, data[1:], kind).hex() != hex_id:
         raise Refuse("key.bad", "the key id does not belong to this name and key", advice)
     return name, data[1:]
 

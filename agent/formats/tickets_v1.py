@@ -37,13 +37,16 @@ class TicketClass(StrEnum):
 
     RECORDING = "recording"
     DAILY = "daily"
+    EMERGENCY = "emergency"
 
 
 # Highest levels that a suite and class may be for; sealed-v1.md decides the suite of a level.
 LEVELS: Mapping[tuple[str, TicketClass], frozenset[int]] = {
     ("age-x25519", TicketClass.RECORDING): frozenset({3, 4}),
     ("age-x25519", TicketClass.DAILY): frozenset({2, 3}),
+    ("age-x25519", TicketClass.EMERGENCY): frozenset({3, 4}),
     ("age-mlkem768x25519", TicketClass.RECORDING): frozenset({5}),
+    ("age-mlkem768x25519", TicketClass.EMERGENCY): frozenset({5}),
 }
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
 from agent.model.errors import AgentError, Halt, Refuse, Retry
 
 _TEMPORARY = ".new"
+_PIECE = 1 << 20
 
 
 def translate(error: OSError, path: Path, doing: str) -> AgentError:
@@ -63,6 +65,10 @@ def write_all(fd: int, data: bytes) -> None:
 def make_directories(path: Path, mode: int = 0o700) -> None:
     """Make `path` and its missing parents, each name durable."""
     if path.is_dir():
+        # Whoever made it may have been stopped before its name was durable. None of us can have made it in a
+        # directory that we can't write to.
+        if os.access(path.parent, os.R_OK | os.W_OK):
+            fsync_dir(path.parent)
         return
     make_directories(path.parent, mode)
     try:
@@ -97,3 +103,42 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
     except OSError as error:
         raise translate(error, path, "writing") from error
     fsync_dir(path.parent)
+
+
+def write_again(path: Path) -> None:
+    """Put the bytes of `path` into a new file that takes its place, durably; mode and last write stay.
+
+    For data whose fsync failed or may have failed: the kernel then calls pages clean that it never wrote, and
+    a later fsync says that all is well. Those of a copy are dirty. It needs as much room again for a moment.
+    """
+    temporary = path.with_name(path.name + _TEMPORARY)
+    try:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+        source = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            _copy(source, temporary)
+        finally:
+            os.close(source)
+        temporary.replace(path)
+    except OSError as error:
+        raise translate(error, path, "writing again") from error
+    fsync_dir(path.parent)
+
+
+def _copy(source: int, target: Path) -> None:
+    status = os.fstat(source)
+    mode = stat.S_IMODE(status.st_mode)
+    fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    try:
+        while piece := os.read(source, _PIECE):
+            write_all(fd, piece)
+        os.fchmod(fd, mode)
+        os.utime(fd, ns=(status.st_atime_ns, status.st_mtime_ns))
+        os.fsync(fd)
+    except OSError:
+        with suppress(OSError):
+            target.unlink()
+        raise
+    finally:
+        os.close(fd)

@@ -1,10 +1,11 @@
 """The auditor's check of a log directory: everything is computed again from the entries.
 
 Guarantees: reads only, also from a copied directory without write permission, one bundle at a time; names
-every contradiction it finds between entries, hash tiles, checkpoint and the checkpoints kept elsewhere.
-Leaves out whether segments on disk match their leaves. The caller must give the verifier key from a
-source other than the box, and as `kept` the checkpoints that were copied away: without these, root on
-the box can replace the whole log unseen.
+every contradiction it finds between entries, hash tiles, checkpoint, the heads that witnesses cosigned and
+the checkpoints kept elsewhere. Leaves out whether segments on disk match their leaves, and what kind of
+attack it looks like (`attack.py`). The caller must give the verifier keys from a source other than the box,
+and as `kept` the notes that were copied away: without these, root on the box can replace the whole log
+unseen.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from pathlib import Path
 
 from agent.formats import signed_note
 from agent.formats.ledger_v1 import BUNDLE, CHECKPOINT, Leaf, decode_leaf, is_torn, origin, split_entries
+from agent.formats.signed_note import COSIGNATURE
 from agent.ledger import checkpoint as checkpoints
-from agent.ledger import tree
+from agent.ledger import cosignature, tree
 from agent.ledger.checkpoint import Checkpoint
+from agent.ledger.cosigned import read_all
 from agent.ledger.signing import Verifier
 from agent.ledger.tiles import Edge, Tiles, read_file
 from agent.model.errors import AgentError, Refuse
@@ -25,11 +28,17 @@ from agent.model.errors import AgentError, Refuse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One contradiction. `index` is the leaf where it begins, when there is one."""
+    """One contradiction. `index` is the first leaf that is or may be wrong, when one can be named.
+
+    `head` says which head it is about: 0 the box's own checkpoint, from 1 the others. `found` is the number
+    that a misplaced leaf gives itself.
+    """
 
     code: str
     index: int | None
     text: str
+    head: int | None = None
+    found: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +47,7 @@ class LogReport:
 
     `signed_by` is None when no key was given or the signature did not verify. `torn_bytes` after the
     last whole record are what a power loss leaves, or a copy that was made while the agent wrote.
+    `witnessed` is how many leaves a given witness has cosigned as they are; None when no witness was given.
     """
 
     ok: bool
@@ -48,6 +58,22 @@ class LogReport:
     signed_by: str | None
     uncheckpointed: int
     torn_bytes: int
+    witnessed: int | None = None
+
+    @property
+    def unwitnessed(self) -> int | None:
+        """Leaves of the tail that no given witness has seen; None when no witness was given."""
+        return None if self.witnessed is None else max(0, self.leaves - self.witnessed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Head:
+    """A head to compare with: the box's own (`number` 0), a kept one, or a cosigned one."""
+
+    number: int
+    name: str
+    checkpoint: Checkpoint
+    cosigned: bool
 
 
 def read_leaves(directory: Path) -> Iterator[Leaf]:
@@ -63,22 +89,26 @@ def read_leaves(directory: Path) -> Iterator[Leaf]:
             yield decode_leaf(entry)
 
 
-def check_log(directory: Path, vkey: str | None, *, kept: Sequence[bytes] = ()) -> LogReport:
-    """Check the log in `directory`; raises only Refuse `key.bad` (the given key is none) and `disk.*`.
+def check_log(
+    directory: Path, vkey: str | None, *, kept: Sequence[bytes] = (), witnesses: Sequence[str] = ()
+) -> LogReport:
+    """Check the log in `directory`; raises only Refuse `key.bad` (a given key is none) and `disk.*`.
 
-    `kept` are checkpoint notes that were copied away from the box (or, later, cosigned by a witness).
+    `kept` are notes that were copied away from the box or come from a witness; `witnesses` are the verifier
+    keys of those whose cosignatures count. Cosigned heads that lie beside the log are checked in any case.
     """
     check = _Check(Tiles(directory), Verifier(vkey) if vkey is not None else None)
+    check.witnesses = [Verifier(one, COSIGNATURE) for one in witnesses]
     own_note = read_file(directory / CHECKPOINT)
-    own = check.checkpoint(own_note, "the checkpoint") if own_note is not None else None
-    heads = [("the checkpoint", own)]
-    heads += [(name, check.checkpoint(note, name)) for name, note in _named(kept)]
-    check.wanted = {head.size for _, head in heads if head is not None}
+    notes = [] if own_note is None else [(0, "the checkpoint", own_note)]
+    others = [*_named(kept), *read_all(directory)]
+    notes += [(number, name, note) for number, (name, note) in enumerate(others, 1)]
+    heads = [head for one in notes if (head := check.head(*one)) is not None]
+    own = next((head.checkpoint for head in heads if head.number == 0), None)
+    check.wanted = {head.checkpoint.size for head in heads}
     check.scan()
     check.compare_tiles()
-    for name, head in heads:
-        if head is not None:
-            check.compare(name, head)
+    check.compare(heads)
     leaves = check.edge.size
     if own_note is None:
         check.missing_checkpoint()
@@ -91,6 +121,7 @@ def check_log(directory: Path, vkey: str | None, *, kept: Sequence[bytes] = ()) 
         signed_by=check.verifier.name if check.verifier is not None and own is not None else None,
         uncheckpointed=max(0, leaves - own.size) if own is not None else leaves,
         torn_bytes=check.torn_bytes,
+        witnessed=check.witnessed(heads) if witnesses else None,
     )
 
 
@@ -104,6 +135,7 @@ class _Check:
     def __init__(self, tiles: Tiles, verifier: Verifier | None) -> None:
         self.tiles = tiles
         self.verifier = verifier
+        self.witnesses: list[Verifier] = []
         self.origin = verifier.name if verifier is not None else None
         self.problems: list[Problem] = []
         self.wanted: set[int] = set()
@@ -114,18 +146,49 @@ class _Check:
         self._shift = 0
         self._full_tail = False
 
-    def problem(self, code: str, text: str, index: int | None = None) -> None:
-        self.problems.append(Problem(code=code, index=index, text=text))
+    def problem(
+        self,
+        code: str,
+        text: str,
+        index: int | None = None,
+        *,
+        head: int | None = None,
+        found: int | None = None,
+    ) -> None:
+        self.problems.append(Problem(code=code, index=index, text=text, head=head, found=found))
 
-    def checkpoint(self, note: bytes, name: str) -> Checkpoint | None:
-        """The checkpoint in `note` when it can be trusted as far as the given key allows."""
+    def head(self, number: int, name: str, note: bytes) -> _Head | None:
+        """The head in `note` when it can be trusted as far as the given keys allow."""
         try:
             if self.verifier is not None:
-                return checkpoints.verified(note, self.verifier, self.verifier.name)
-            return checkpoints.parse(signed_note.parse(note).text)
+                checkpoint = checkpoints.verified(note, self.verifier, self.verifier.name)
+            else:
+                checkpoint = checkpoints.parse(signed_note.parse(note).text)
+            cosigned = self._is_cosigned(note, checkpoint.origin)
         except Refuse as error:
-            self.problem(error.code, f"{name}: {error.text}")
+            self.problem(error.code, f"{name}: {error.text}", head=number)
             return None
+        return _Head(number=number, name=name, checkpoint=checkpoint, cosigned=cosigned)
+
+    def _is_cosigned(self, note: bytes, name: str) -> bool:
+        """True when a given witness cosigned it; Refuse when one of them is said to have, and has not."""
+        good = False
+        for witness in self.witnesses:
+            try:
+                cosignature.verified(note, witness, name)
+                good = True
+            except Refuse as error:
+                if error.code != "note.unsigned":
+                    raise
+        return good
+
+    def witnessed(self, heads: Sequence[_Head]) -> int:
+        """Leaves under the largest cosigned head that the entries agree with."""
+        sizes = (head.checkpoint.size for head in heads if head.cosigned and self._agrees(head.checkpoint))
+        return max(sizes, default=0)
+
+    def _agrees(self, head: Checkpoint) -> bool:
+        return head.origin == self.origin and self.roots.get(head.size) == head.root
 
     def missing_checkpoint(self) -> None:
         if self.edge.size:
@@ -192,7 +255,7 @@ class _Check:
         # One deleted leaf shifts all later ones: say it once, where the shift begins.
         if leaf.n - index != self._shift:
             self._shift = leaf.n - index
-            self.problem("leaf.misplaced", f"here is leaf {leaf.n}", index)
+            self.problem("leaf.misplaced", f"here is leaf {leaf.n}", index, found=leaf.n)
         name = origin(leaf.box)
         self.origin = self.origin or name
         if name != self.origin:
@@ -220,21 +283,44 @@ class _Check:
     def compare_tiles(self) -> None:
         """Compare the partial tiles of the right edge, and look for tiles beyond it."""
         for level, row in enumerate(self.edge.hashes):
-            count = self.edge.bundles // BUNDLE**level
             if level and row:
-                self._compare_tile(level, count // BUNDLE, row)
+                self._compare_tile(level, self.edge.bundles // BUNDLE**level, row)
         beyond = self.tiles.numbers("0") - set(range(self.edge.bundles + self._full_tail))
         if beyond:
             text = "there are hash tiles of entries that are gone"
             self.problem("tile.surplus", text, min(beyond) * BUNDLE)
 
-    def compare(self, name: str, head: Checkpoint) -> None:
-        """Compare one checkpoint with what the entries gave."""
+    def compare(self, heads: Sequence[_Head]) -> None:
+        """Compare the heads with what the entries gave, and with each other."""
+        good = [head.checkpoint.size for head in heads if self._agrees(head.checkpoint)]
+        for one in heads:
+            self._compare(one, good)
+        if self.verifier is not None:
+            self._forks(heads, max(good, default=0))
+
+    def _compare(self, one: _Head, good: Sequence[int]) -> None:
+        name, head = one.name, one.checkpoint
         if self.origin is not None and head.origin != self.origin:
-            self.problem("checkpoint.other-log", f"{name} is of {head.origin}")
+            self.problem("checkpoint.other-log", f"{name} is of {head.origin}", head=one.number)
         elif head.size > self.edge.size:
             text = f"{name} covers {head.size} leaves, only {self.edge.size} are there"
-            self.problem("log.truncated", text, self.edge.size)
+            self.problem("log.truncated", text, self.edge.size, head=one.number)
         elif self.roots[head.size] != head.root:
+            first = max((size for size in good if size < head.size), default=0)
             text = f"the first {head.size} leaves are not those that {name} covers"
-            self.problem("log.differs", text)
+            if first:
+                text += f"; those before leaf {first} are"
+            self.problem("log.differs", text, first, head=one.number)
+
+    def _forks(self, heads: Sequence[_Head], agreed: int) -> None:
+        """Two heads that the box's key signed and that can't be of one history."""
+        seen: dict[int, _Head] = {}
+        for one in sorted(heads, key=lambda head: not self._agrees(head.checkpoint)):
+            head = one.checkpoint
+            other = seen.setdefault(head.size, one)
+            if other.checkpoint.root != head.root:
+                text = f"{other.name} and {one.name} have two roots for {head.size} leaves"
+                self.problem("head.forked", text, head=one.number)
+            elif head.size < agreed and not self._agrees(head) and one is other:
+                text = f"{one.name} is not of the history of which {agreed} leaves were signed later"
+                self.problem("head.forked", text, head=one.number)

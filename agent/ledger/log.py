@@ -281,6 +281,12 @@ class Ledger:
             for entry in entries[max(0, start - first) : size - first]:
                 yield decode_leaf(entry)
 
+    def root_at(self, size: int) -> bytes:
+        """Root over the first `size` leaves; Refuse `leaf.unknown`."""
+        if not 0 <= size <= self.size:
+            raise Refuse("leaf.unknown", f"there is no size {size}", f"the log has {self.size} leaves")
+        return tree.range_hash(0, size, self._edge.node(self._tiles))
+
     def inclusion_proof(self, index: int) -> list[bytes]:
         """RFC 9162 path of leaf `index` in the log as it is; Refuse `leaf.unknown`."""
         if not 0 <= index < self.size:

@@ -1,9 +1,10 @@
 """What to do next on the connection to the broker: a pure state machine.
 
 Guarantees: at most `min(16, Receive Maximum)` messages are in the client's hands; live messages go
-before the backlog, which goes at a limited rate; a connection without inbound packets for twice the
-keep-alive counts as dead; tries follow `backoff`. It is told what happened and returns what to do; it
-has no socket, no clock and no outbox. Times are monotonic nanoseconds.
+before the backlog, whose rate begins low with each connection and grows as long as nobody is in its way; a
+connection without inbound packets for twice the keep-alive counts as dead; tries follow `backoff`. It is
+told what happened and returns what to do; it has no socket, no clock and no outbox. Times are monotonic
+nanoseconds.
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ from agent.link.backoff import reconnect_delay_s, refused_delay_s
 from agent.model.times import NS_PER_S
 
 WINDOW = 16
+# The backlog's rate with a new connection, and where its growth ends. It doubles once a second while no live
+# message waits for room; it falls back when one does, and when the broker asks for a pause.
 BACKLOG_ROWS_PER_S = 200
+BACKLOG_MOST_PER_S = 12_800
+_GROWTH_NS = NS_PER_S
 CONNACK_DEADLINE_S = 15
 QUOTA_PAUSE_S = 5
 # At a stop, what waits still goes out for this long before the goodbye.
@@ -52,6 +57,11 @@ class Announce:
 
 
 @dataclass(frozen=True, slots=True)
+class Rebirth:
+    """Queue birth and status again, and all retained messages."""
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """Take messages from the outbox and publish them."""
 
@@ -83,6 +93,11 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class SayDraining:
+    """Queue the retained status `draining` when more waits than goes out with the goodbye anyway."""
+
+
+@dataclass(frozen=True, slots=True)
 class SayOffline:
     """Queue the retained status `offline`, cause `stopped`, and tell its `seq` to `farewell_is`."""
 
@@ -94,7 +109,7 @@ class Close:
     clean: bool
 
 
-Action = Connect | Announce | Claim | Done | Refused | Release | SayOffline | Close
+Action = Connect | Announce | Rebirth | Claim | Done | Refused | Release | SayDraining | SayOffline | Close
 
 
 @dataclass(slots=True, kw_only=True)
@@ -113,11 +128,14 @@ class Session:
     _window: int = WINDOW
     _tokens: float = _BURST
     _tokens_ns: int = 0
+    _rate: int = BACKLOG_ROWS_PER_S
+    _grows_ns: int = 0
     _pause_ns: int = 0
     _in_hand: set[int] = field(default_factory=set)
     _farewell: int | None = None
     _drain_until_ns: int | None = None
     _dry: bool = False
+    _rebirth_ns: int | None = None
 
     @property
     def in_hand(self) -> int:
@@ -145,7 +163,7 @@ class Session:
         if self.online:
             if now - self._alive_ns > self._silence_s * NS_PER_S:
                 return self.lost("mqtt.silent", now)
-            return self._claim(now)
+            return [*self._reborn(now), *self._claim(now)]
         return []
 
     def wait_s(self, now: int) -> float:
@@ -155,7 +173,7 @@ class Session:
         if self._drain_until_ns is not None and self._dry and not self._in_hand:
             return 0.0
         if self.phase is Phase.ONLINE and self._tokens < 1 and len(self._in_hand) < self._window:
-            return 1.0 / BACKLOG_ROWS_PER_S * WINDOW
+            return WINDOW / self._rate
         return 1.0
 
     def connack(
@@ -178,17 +196,24 @@ class Session:
         self._silence_s = 2 * (self.keepalive_s if keepalive_s is None else keepalive_s) or 1 << 31
         self._window = min(WINDOW, receive_maximum)
         self._tokens, self._tokens_ns, self._pause_ns = float(_BURST), now, 0
+        self._slow_down(now)
         return [Announce(not session_present), *self._claim(now)]
+
+    def rebirth(self, now: int, delay_s: float) -> None:
+        """Say everything again, `delay_s` from now, or as soon as there is a connection after that."""
+        self._rebirth_ns = now + round(delay_s * NS_PER_S)
 
     def inbound(self, now: int) -> None:
         """Bytes came from the broker."""
         self._alive_ns = now
 
-    def claimed(self, seqs: list[int], backlog: int) -> None:
+    def claimed(self, seqs: list[int], backlog: int, now: int) -> None:
         """These were published; `backlog` of them were old. None: nothing waits that may go now."""
         self._dry = not seqs
         self._in_hand.update(seqs)
         self._tokens -= backlog
+        if seqs and not backlog and len(self._in_hand) >= self._window:
+            self._slow_down(now)  # live messages alone filled the window: more of them may wait
 
     def farewell_is(self, seq: int) -> None:
         """The `seq` of the last message, after whose PUBACK the connection ends."""
@@ -205,6 +230,7 @@ class Session:
             actions.append(Done(seq))
         elif reason in _LATER:
             self._pause_ns = now + QUOTA_PAUSE_S * NS_PER_S
+            self._slow_down(now)
             actions.append(Release(seq))
         else:
             self.last_error = f"mqtt.puback-{reason:02x}"
@@ -237,6 +263,7 @@ class Session:
         if self.phase is Phase.ONLINE:
             if self._drain_until_ns is None:
                 self._drain_until_ns, self._dry = now + DRAIN_S * NS_PER_S, False
+                return [SayDraining()]
             if now < self._drain_until_ns and not (self._dry and not self._in_hand):
                 return []
             self.phase = Phase.STOPPING
@@ -246,9 +273,21 @@ class Session:
             return [Close(clean=False)]
         return []
 
+    def _reborn(self, now: int) -> list[Action]:
+        if self._rebirth_ns is None or now < self._rebirth_ns or self.phase is not Phase.ONLINE:
+            return []
+        self._rebirth_ns = None
+        return [Rebirth()]
+
+    def _slow_down(self, now: int) -> None:
+        self._rate, self._grows_ns = BACKLOG_ROWS_PER_S, now + _GROWTH_NS
+
     def _claim(self, now: int) -> list[Action]:
         elapsed = (now - self._tokens_ns) / NS_PER_S
-        self._tokens = min(_BURST, self._tokens + elapsed * BACKLOG_ROWS_PER_S)
+        self._tokens = min(_BURST, self._tokens + elapsed * self._rate)
+        if now >= self._grows_ns:
+            self._rate = min(BACKLOG_MOST_PER_S, 2 * self._rate)
+            self._grows_ns = now + _GROWTH_NS
         self._tokens_ns = now
         room = self._window - len(self._in_hand)
         if room <= 0 or now < self._pause_ns:

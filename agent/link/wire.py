@@ -11,8 +11,8 @@ import select
 import socket
 import ssl
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from agent.formats import mqtt_v1
 from agent.link.session import WINDOW
@@ -65,6 +66,8 @@ class LinkSettings:
     tls_key: Path | None = None
     keepalive_s: int = 30
     will_delay_s: int = 30
+    # Topic and payload of a retained message outside of the contract, said at each connection.
+    face: tuple[str, bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,22 @@ class Puback:
 
 
 @dataclass(frozen=True, slots=True)
+class Suback:
+    """The broker's answer to the subscription: the worst, when there were several topics."""
+
+    reason: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A message to this box. `topic` is empty when it was no text."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """The connection ended; `reason` is the broker's, when it said one."""
 
@@ -98,7 +117,7 @@ class Wire:
     """See the module's text."""
 
     def __init__(self, settings: LinkSettings, will: bytes) -> None:
-        self.events: deque[Connack | Puback | Lost] = deque()
+        self.events: deque[Connack | Puback | Suback | Inbound | Lost] = deque()
         self._settings = settings
         self._client = client = paho.Client(
             CallbackAPIVersion.VERSION2, client_id=settings.box, protocol=MQTTProtocolVersion.MQTTv5
@@ -114,6 +133,8 @@ class Wire:
         client.will_set(status, will, qos=1, retain=True, properties=delay)
         client.on_connect = self._guarded(self._on_connect)
         client.on_publish = self._guarded(self._on_publish)
+        client.on_subscribe = self._guarded(self._on_subscribe)
+        client.on_message = self._guarded(self._on_message)
         client.on_disconnect = self._guarded(self._on_disconnect)
 
     def connect(self) -> None:
@@ -156,6 +177,26 @@ class Wire:
             properties.UserProperty = (mqtt_v1.CLEAR_PROPERTY, payload.decode())
         sent = self._client.publish(topic, b"" if clear else payload, 1, retain, properties=properties)
         return sent.mid
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is published inside leaves in few segments instead of one for each message.
+
+        Each segment wakes the broker up, and that is the larger part of what a message costs here.
+        """
+        sock = self._client.socket()
+        _cork(sock, on=True)
+        try:
+            yield
+        finally:
+            _cork(sock, on=False)
+
+    def subscribe(self, *topics: str) -> None:
+        """Ask for the messages of `topics` with QoS 1, retained ones marked as such.
+
+        One `Suback` comes back, with the worst of the broker's answers.
+        """
+        self._client.subscribe([(topic, SubscribeOptions(qos=1, retainAsPublished=True)) for topic in topics])
 
     def pump(self, timeout_s: float, wake: socket.socket) -> bool:
         """Move bytes for at most `timeout_s`, less when `wake` is readable. True when any came in."""
@@ -206,6 +247,16 @@ class Wire:
     def _on_publish(self, _c: Any, _u: Any, mid: int, reason: ReasonCode, _p: Any) -> None:
         self.events.append(Puback(mid, reason.value))
 
+    def _on_subscribe(self, _c: Any, _u: Any, _mid: int, reasons: list[ReasonCode], _p: Any) -> None:
+        self.events.append(Suback(max(reason.value for reason in reasons)))
+
+    def _on_message(self, _c: Any, _u: Any, message: paho.MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = ""
+        self.events.append(Inbound(topic, bytes(message.payload), bool(message.retain)))
+
     def _on_disconnect(self, _c: Any, _u: Any, flags: Any, reason: ReasonCode, _p: Any) -> None:
         from_broker = bool(flags.is_disconnect_packet_from_server)
         code = f"mqtt.disconnect-{reason.value:02x}" if from_broker else "mqtt.lost"
@@ -221,6 +272,13 @@ class Wire:
                 self.events.append(Lost("mqtt.callback"))
 
         return guarded
+
+
+def _cork(sock: Any, *, on: bool) -> None:
+    """Linux's TCP_CORK, on whatever paho calls a socket; None or a closed one holds nothing back."""
+    if sock is not None:
+        with suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, int(on))
 
 
 def _tls_context(settings: LinkSettings) -> ssl.SSLContext:

@@ -34,6 +34,7 @@ class CommandType(StrEnum):
     MAINTENANCE = "maintenance"
     PLAN_SET = "plan.set"
     REBIRTH = "rebirth"
+    REPORT_ENTER = "report.enter"
     RETENTION_RUN = "retention.run"
     TICKETS_IMPORT = "tickets.import"
 
@@ -54,7 +55,7 @@ class CommandRule:
     roles: frozenset[Role]
     signatures: int = 1
     privileged: bool = False
-    # May be asked unsigned at the local door, by the user of the agent or root; who it was is recorded.
+    # May be asked unsigned at the local door by whom its socket's mode lets in; the uid is recorded.
     local: bool = False
 
 
@@ -86,6 +87,7 @@ RULES: Mapping[CommandType, CommandRule] = {
     CommandType.MAINTENANCE: _OPERATE,
     CommandType.PLAN_SET: _POLICY,
     CommandType.REBIRTH: _READ,
+    CommandType.REPORT_ENTER: _OPERATE,
     CommandType.RETENTION_RUN: _OPERATE,
     CommandType.TICKETS_IMPORT: _OPERATE,
 }
@@ -101,6 +103,31 @@ class Command:
     signers: tuple[str, ...]
 
 
-# Does it and gives the result for the answer; raises `AgentError` when it can't be done. Runs on the keeper's
-# main thread, so it must be short.
+class Status(StrEnum):
+    """What an answer says; only `ACCEPTED` and `EXECUTING` are followed by another one."""
+
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    ACCEPTED = "accepted"
+    EXECUTING = "executing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the box says to a command. `reason` is a stable code, `leaf` an index in the ledger."""
+
+    status: Status
+    cmd_id: str | None = None
+    type: str | None = None
+    reason: str | None = None
+    text: str | None = None
+    advice: str | None = None
+    result: Mapping[str, Json] | None = None
+    leaf: int | None = None
+
+
+# Does it and gives the result for the answer (at most 8 KiB of JSON, no floats); raises `AgentError` when it
+# can't be done. Runs on the keeper's main thread, so it must be short.
 Handler: TypeAlias = Callable[[Command], Mapping[str, Json]]

@@ -12,6 +12,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Protocol
 
+from agent.model.device_report import DeviceReport
 from agent.model.ids import RecordingId
 from agent.model.spec import Codec
 
@@ -35,7 +36,8 @@ class StreamFacts:
     """What a source declares when it opens. Declared is not measured: judge the measurement.
 
     `time_base` is the unit of pts and dts in seconds. `declared_rate` is None when unknown.
-    `extradata` holds the parameter sets as the container gives them (Annex B or avcC/hvcC).
+    `extradata` holds the parameter sets as the container gives them (Annex B or avcC/hvcC). `device` is
+    what the device told apart from the stream, for kinds that ask it.
     """
 
     codec: Codec
@@ -45,11 +47,16 @@ class StreamFacts:
     declared_rate: Fraction | None
     has_audio: bool
     extradata: bytes
+    device: DeviceReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """One packet as it came in. `arrived_ns` is monotonic; pts and dts are in the stream's time base."""
+    """One packet as it came in. `arrived_ns` is monotonic; pts and dts are in the stream's time base.
+
+    `stepped` is by how much (in the time base, negative) the source's clock went back before this packet,
+    when the driver has bridged that so that dts goes on growing.
+    """
 
     packet: EncodedPacket
     arrived_ns: int
@@ -57,6 +64,7 @@ class Captured:
     dts: int
     is_key: bool
     size: int
+    stepped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +91,19 @@ class Sealed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SyncedPrefix:
+    """The beginning of a file that was surely on the disk when what follows it may not have been."""
+
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """A segment file that is durable on disk: its name, size in bytes and SHA-256 of the ciphertext."""
+    """A segment file on disk: its name, size in bytes and SHA-256 of the ciphertext.
+
+    All of it is durable, or only `synced` is, when an error of the disk ended it.
+    """
 
     recording: RecordingId
     number: int
@@ -92,6 +111,7 @@ class Stored:
     size_bytes: int
     sha256: str
     final: bool
+    synced: SyncedPrefix | None = None
 
 
 class Signal(StrEnum):
@@ -115,6 +135,8 @@ class GapCause(StrEnum):
     STOPPED = "stopped"
     CLOCK_STEP = "clock-step"
     REFUSED = "refused"
+    NOT_SCHEDULED = "not-scheduled"
+    RECORDING_LIMIT = "recording-limit"
 
 
 class CutReason(StrEnum):

@@ -1,6 +1,6 @@
-"""What a channel's source is set to: an RTSP camera, a recorded file, or a synthetic picture.
+"""What a channel's source is set to: an RTSP or ONVIF camera, a recorded file, or a synthetic picture.
 
-Guarantees: frozen values; `repr` never shows a password; an RTSP URL with a name or password in it is
+Guarantees: frozen values; `repr` never shows a password; an address with a name or password in it is
 refused without being repeated. Leaves out reading them from the configuration file.
 """
 
@@ -13,6 +13,7 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from agent.model.errors import Refuse
+from agent.model.spec import CollectionSpec
 
 
 class Pace(StrEnum):
@@ -34,8 +35,14 @@ class FaultKind(StrEnum):
 
     FREEZE = "freeze"
     BLACK = "black"
+    DEFOCUS = "defocus"
+    COVERED = "covered"
+    NO_SIGNAL = "no-signal"
+    DUPLICATE = "duplicate"
     RATE_CHANGE = "rate-change"
     SIZE_CHANGE = "size-change"
+    CLOCK_JUMP = "clock-jump"
+    AUDIO = "audio"
     LOSS = "loss"
     SILENCE = "silence"
 
@@ -67,6 +74,41 @@ class RtspSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OnvifSettings:
+    """A camera that is asked and set over ONVIF before its pictures come over RTSP.
+
+    `url` is the device service, with ONVIF's own path when it has none. `profile` is the token of a media
+    profile; None chooses by `spec`. With `configure` the encoder is set to `spec`; without a spec the
+    camera is only asked.
+    """
+
+    url: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    profile: str | None = None
+    configure: bool = True
+    spec: CollectionSpec | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            parts = urlsplit(self.url)
+            port = parts.port
+        except ValueError:
+            good = False
+        else:
+            good = parts.scheme in ("http", "https") and bool(parts.hostname) and port != 0
+            good = good and "@" not in self.url
+        if not good:
+            raise Refuse(
+                "source.settings",
+                "the ONVIF address is not usable",
+                "write it as http://host:port; the name and password have their own settings",
+            )
+        if not parts.path.strip("/"):
+            object.__setattr__(self, "url", parts._replace(path="/onvif/device_service").geturl())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileSettings:
     """A recorded file. With `loop` it starts again at its end, with times that go on growing."""
 
@@ -79,8 +121,11 @@ class FileSettings:
 class Fault:
     """One scripted fault, from `at_s` for `for_s` seconds of media time.
 
-    `value` is the new rate (frames/s) of a rate change, the new size (`640x480`) of a size change, and
-    for a loss "one packet of every n" (all of them when None). Others take none.
+    `value` is the new rate (frames/s) of a rate change, the new size (`640x480`) of a size change, for a
+    loss "one packet of every n" (all of them when None), for a duplicate "one picture of every n" (5),
+    for a clock jump the seconds that the timestamps jump by, for a defocus how far it spreads a point in
+    thousandths of the width (10), for no signal the card: `blue` (None), `bars` or `white`. Others take
+    none. Audio is declared for the whole life of the source: its times mean nothing.
     """
 
     kind: FaultKind
@@ -103,4 +148,4 @@ class SyntheticSettings:
     script: tuple[Fault, ...] = ()
 
 
-SourceSettings: TypeAlias = RtspSettings | FileSettings | SyntheticSettings
+SourceSettings: TypeAlias = RtspSettings | OnvifSettings | FileSettings | SyntheticSettings

@@ -19,6 +19,8 @@ from agent.model.times import NS_PER_S
 from agent.runtime import telemetry
 from agent.runtime.telemetry import Alarm
 
+# Codes of alarms that outlive a restart.
+AUDIT = "audit."
 CHECKPOINT_BUSY_NS = 10 * NS_PER_S
 CHECKPOINT_IDLE_NS = 60 * NS_PER_S
 
@@ -37,6 +39,7 @@ class Book:
         self._alarms: dict[tuple[str, str], Alarm] = {}
         self._checkpoint_at_ns = 0
         self._checkpoint_size = -1
+        self._prove_from: frozenset[int] = frozenset()
         self.outbox_failures = 0
 
     @property
@@ -117,21 +120,39 @@ class Book:
             self._close_alarm(*key, why="over")
 
     def close_inherited(self, alarms: Iterable[tuple[str, str]]) -> None:
-        """Closes what an earlier run left raised: a cause that lasts raises its alarm anew."""
+        """Closes what an earlier run left raised: a cause that lasts raises its alarm anew.
+
+        Alarms of abnormal access stay: they are closed by an acknowledgement alone (`audit_watch.py`).
+        """
         for entity, code in alarms:
-            self._close_alarm(entity, code, why="restart")
+            if not code.startswith(AUDIT):
+                self._close_alarm(entity, code, why="restart")
+
+    def inherit(self, alarm: Alarm) -> None:
+        """An alarm that an earlier run raised stands on: its leaf and its retained message are there."""
+        self._alarms.setdefault((alarm.entity, alarm.code), alarm)
 
     def _close_alarm(self, entity: str, code: str, *, why: str) -> None:
         facts: dict[str, Json] = {"entity": entity, "code": code, "why": why}
         self._ledger.append(self._clock.now(), self._boot, LeafType.ALARM_CLOSED, facts)
         self.tell(telemetry.alarm_cleared(entity, code))
 
+    @property
+    def proven_from(self) -> frozenset[int]:
+        """The sizes from which a published head comes with a path."""
+        return self._prove_from
+
+    def prove_from(self, sizes: Iterable[int]) -> None:
+        """From now on a head comes with the paths from these sizes: those that the witnesses have."""
+        self._prove_from = frozenset(sizes)
+
     def checkpoint(self) -> None:
-        """Signs the tree as it is now and publishes the head."""
+        """Signs the tree as it is now and publishes the head with its consistency paths."""
         note = self._ledger.checkpoint(self._clock.now())
         self._checkpoint_at_ns = self._clock.mono_ns()
-        self._checkpoint_size = self._ledger.size
-        self.tell(telemetry.ledger_head(note))
+        self._checkpoint_size = size = self._ledger.size
+        known = (old for old in self._prove_from if 0 < old <= size)
+        self.tell(telemetry.ledger_head(note, {old: self._ledger.consistency_proof(old) for old in known}))
 
     def tick(self, *, busy: bool) -> None:
         """Signs a checkpoint when one is due."""

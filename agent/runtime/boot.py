@@ -8,63 +8,48 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from agent.formats.config_v1 import AgentConfig
-from agent.formats.ledger_v1 import Leaf, LeafType, origin
+from agent.formats.ledger_v1 import LeafType, origin
 from agent.host.files import make_directories, translate, write_atomic
 from agent.ledger.log import Ledger
 from agent.ledger.signing import SigningKey
 from agent.link.outbox import Outbox
 from agent.model.errors import Halt, Retry
-from agent.model.ids import ChannelId, RecordingId, new_uuid7
+from agent.model.ids import new_uuid7
 from agent.model.media import GapCause
 from agent.model.outgoing import Json
 from agent.model.ports.clock import Clock
-from agent.model.times import from_rfc3339
-from agent.model.verdict import Grade
 from agent.runtime.book import Book
-from agent.runtime.leaves import Totals, adopted_body, closing_body
-from agent.runtime.tickets import SpentTickets
+from agent.runtime.leaves import adopted_body, closing_body
+from agent.runtime.past import PAST_ACCOUNT, ChannelPast, Past
+from agent.runtime.past_index import NAME as INDEX_NAME
+from agent.runtime.past_index import PastIndex
 from agent.vault.identity import lock_vault, open_vault
 from agent.vault.layout import LEDGER
 from agent.vault.recovery import (
-    LOSS_BOUND_NS,
     AdoptSegment,
     CloseRecording,
-    KnownRecording,
     QuarantineFile,
     plan,
 )
-from agent.vault.store import durable_sha256_of, list_recordings, quarantine
+from agent.vault.store import (
+    durable_sha256_of,
+    list_quarantine,
+    list_recordings,
+    original_path,
+    quarantine,
+    settle_names,
+)
 
 LOCK_WAIT_S = 15.0
 KEY_NAME = "signing.key"
 PUBLIC_NAME = "signing.vkey"
 _IDENTIFIER = re.compile(r"[A-Za-z0-9-]{1,64}")
 _MOST_BOOTS = 1 << 52  # leaves hold numbers below 2^53
-
-
-@dataclass(slots=True, kw_only=True)
-class ChannelPast:
-    """Where the account of a channel ends, for the gap that follows."""
-
-    end_wall_ns: int | None = None
-    cause: GapCause = GapCause.RESTART
-
-
-@dataclass(slots=True, kw_only=True)
-class Past:
-    """What the ledger says, gathered in one pass."""
-
-    recordings: dict[RecordingId, KnownRecording] = field(default_factory=dict)
-    suites: dict[RecordingId, str] = field(default_factory=dict)
-    totals: dict[RecordingId, Totals] = field(default_factory=dict)
-    channels: dict[ChannelId, ChannelPast] = field(default_factory=dict)
-    alarms: dict[tuple[str, str], None] = field(default_factory=dict)
-    tickets: SpentTickets = field(default_factory=SpentTickets)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,6 +62,7 @@ class Booted:
     lock: int
     vault_id: str
     past: Past
+    index: PastIndex[Past]
 
 
 def prepare_state(config: AgentConfig) -> int:
@@ -155,88 +141,27 @@ def boot(
         outbox = None
         if config.mqtt is not None:
             outbox = Outbox.open(config.box.state_dir / "outbox.sqlite3", config.box.id, str(number))
-        past = gather(ledger.leaves())
+        index = PastIndex.open(config.box.state_dir / INDEX_NAME, PAST_ACCOUNT, ledger)
     except BaseException:
         os.close(lock)
         raise
-    return Booted(ledger=ledger, outbox=outbox, boot=number, lock=lock, vault_id=vault_id, past=past)
-
-
-def gather(leaves: Iterable[Leaf]) -> Past:
-    """One pass over the leaves."""
-    past = Past()
-    for leaf in leaves:
-        _take(past, leaf)
-    return past
-
-
-def _take(past: Past, leaf: Leaf) -> None:
-    body = leaf.body
-    past.tickets.take(leaf)
-    if leaf.type is LeafType.RECORDING_OPENED:
-        recording = RecordingId(str(body["recording"]))
-        channel = ChannelId(str(body["channel"]))
-        past.recordings[recording] = KnownRecording(recording=recording, channel=channel)
-        past.suites[recording] = str(body["suite"])
-        past.totals[recording] = Totals()
-    elif leaf.type is LeafType.SEGMENT:
-        _take_segment(past, body)
-    elif leaf.type is LeafType.GAP:
-        _take_gap(past, body)
-    elif leaf.type is LeafType.RECORDING_CLOSED:
-        recording = RecordingId(str(body["recording"]))
-        past.recordings[recording].closed = True
-        past.totals.pop(recording, None)
-        if (end := body.get("end")) is not None:
-            _account(past, ChannelId(str(body["channel"])), str(end), GapCause(str(body["cause"])))
-    elif leaf.type is LeafType.SHUTDOWN:
-        for channel_past in past.channels.values():
-            channel_past.cause = GapCause.STOPPED
-    elif leaf.type is LeafType.ALARM_RAISED:
-        past.alarms[str(body["entity"]), str(body["code"])] = None
-    elif leaf.type is LeafType.ALARM_CLOSED:
-        past.alarms.pop((str(body["entity"]), str(body["code"])), None)
-
-
-def _take_gap(past: Past, body: Mapping[str, Json]) -> None:
-    if (recording := body.get("recording")) is not None:
-        totals = past.totals.get(RecordingId(str(recording)))
-        if totals is not None:
-            totals.gaps += 1
-    _account(past, ChannelId(str(body["channel"])), str(body["to"]), GapCause.RESTART)
-
-
-def _account(past: Past, channel: ChannelId, until: str, cause: GapCause) -> None:
-    """The channel is accounted for `until` this moment; what follows has `cause` unless a leaf says more."""
-    known = past.channels.setdefault(channel, ChannelPast())
-    known.end_wall_ns = max(known.end_wall_ns or 0, from_rfc3339(until))
-    known.cause = cause
-
-
-def _take_segment(past: Past, body: Mapping[str, Json]) -> None:
-    recording = RecordingId(str(body["recording"]))
-    known, totals = past.recordings[recording], past.totals[recording]
-    known.names.add(str(body["name"]))
-    known.next_number = max(known.next_number, _count(body["number"]) + 1)
-    if body["start"] is not None:
-        known.last_end_wall_ns = from_rfc3339(str(body["start"])) + _count(body["duration_ms"]) * 1_000_000
-    else:  # adopted, and stopped again before the closing leaf
-        end_wall_ns = from_rfc3339(str(body["last_write"])) - LOSS_BOUND_NS
-        known.last_end_wall_ns = max(known.last_end_wall_ns or 0, end_wall_ns)
-    totals.add_file(_count(body["size_bytes"]), str(body["sha256"]))
-    totals.frames += _count(body["frames"])
-    totals.expected += _count(body["frames_expected"])
-    if body["verdict"] is not None:
-        totals.grades.append(Grade(str(body["verdict"])))
-
-
-def _count(value: Json) -> int:
-    """A number in a leaf; null, which stands for unknown, adds nothing."""
-    return value if isinstance(value, int) else 0
+    return Booted(
+        ledger=ledger,
+        outbox=outbox,
+        boot=number,
+        lock=lock,
+        vault_id=vault_id,
+        past=index.copy(),
+        index=index,
+    )
 
 
 def recover(vault: Path, past: Past, book: Book) -> None:
     """Executes the recovery plan: adopt, quarantine, close; each with its leaf."""
+    settle_names(vault)
+    for file in list_quarantine(vault):
+        if file.path not in past.quarantined:
+            _enter_quarantine(book, original_path(file.path), file.path, "moved aside before a stop")
     for action in plan(past.recordings, list_recordings(vault)):
         match action:
             case AdoptSegment():
@@ -244,19 +169,14 @@ def recover(vault: Path, past: Past, book: Book) -> None:
                 body = adopted_body(
                     action,
                     channel=known.channel,
-                    sha256=durable_sha256_of(vault / action.path),
+                    sha256=durable_sha256_of(vault / action.path, doubted=True),
                     suite=past.suites[action.recording],
                 )
                 book.leaf(LeafType.SEGMENT, body, entity=known.channel, event=True)
                 totals = past.totals[action.recording]
                 totals.add_file(action.size_bytes, str(body["sha256"]))
             case QuarantineFile():
-                moved = quarantine(vault, action.path)
-                book.leaf(
-                    LeafType.QUARANTINE,
-                    {"path": action.path, "moved_to": moved, "reason": action.reason},
-                    event=True,
-                )
+                _enter_quarantine(book, action.path, quarantine(vault, action.path), action.reason)
             case CloseRecording():
                 body = closing_body(
                     action.recording,
@@ -272,3 +192,8 @@ def recover(vault: Path, past: Past, book: Book) -> None:
                     known_past.end_wall_ns = max(known_past.end_wall_ns or 0, action.end_wall_ns)
                 known_past.cause = GapCause.RESTART
     book.close_inherited(past.alarms)
+
+
+def _enter_quarantine(book: Book, path: str, moved_to: str, reason: str) -> None:
+    body: dict[str, Json] = {"path": path, "moved_to": moved_to, "reason": reason}
+    book.leaf(LeafType.QUARANTINE, body, event=True)

@@ -74,6 +74,7 @@ class BoxWatch:
                 free_bytes=self._free_bytes(),
                 outbox_rows=self._book.outbox_rows(),
                 outbox_failures=self._book.outbox_failures,
+                alarms=len(self._book.alarms),
             )
         )
 

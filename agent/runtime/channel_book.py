@@ -2,32 +2,36 @@
 
 Guarantees: one leaf per segment, gap, opening and closing; a stretch that was not recorded becomes a gap
 leaf with its cause when pictures come back, when its cause changes and when the agent stops; after a
-crash the unfinished segment is entered as it is; a picture that breaks the collection spec is an alarm
-until a segment conforms again. Leaves out sockets and processes (`channel_keeper.py`).
+crash the unfinished segment is entered as it is; a stream that breaks the collection spec is an alarm
+until it conforms again (`spec_alarms.py`). Leaves out sockets and processes (`channel_keeper.py`).
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from agent.formats import ipc_v1 as ipc
-from agent.formats.config_v1 import ChannelConfig
+from agent.formats.config_v1 import ChannelConfig, CustodianConfig
 from agent.formats.ledger_v1 import LeafType
+from agent.host.files import translate
+from agent.model.errors import AgentError
 from agent.model.media import GapCause, Signal
 from agent.model.ports.clock import Clock
 from agent.model.verdict import Grade
 from agent.runtime import leaves, telemetry
 from agent.runtime.book import Book
+from agent.runtime.device_alarms import DeviceAlarms
 from agent.runtime.recordings import OpenRecording, begin
+from agent.runtime.spec_alarms import SpecAlarms
 from agent.runtime.telemetry import Alarm, View
 from agent.runtime.tickets import TicketOffice
 from agent.runtime.unrecorded import Stretch, Unrecorded
 from agent.vault.layout import recording_dir, segment_name
-from agent.vault.recovery import LOSS_BOUND_NS, AdoptSegment
-from agent.vault.store import durable_sha256_of
-
-NONCONFORMING = "spec.nonconforming"
+from agent.vault.recovery import AdoptSegment, surely_recorded_until
+from agent.vault.store import durable_sha256_of, make_durable, sha256_of
 
 
 class ChannelBook:
@@ -39,7 +43,7 @@ class ChannelBook:
         *,
         vault: Path,
         box: str,
-        custodians: tuple[str, ...],
+        custodians: CustodianConfig,
         book: Book,
         clock: Clock,
         random: Callable[[int], bytes],
@@ -55,6 +59,8 @@ class ChannelBook:
         self._random = random
         self._unrecorded = unrecorded
         self._tickets = tickets
+        self._spec_alarms = SpecAlarms(config.id, book)
+        self._device_alarms = DeviceAlarms(config.id, book)
         self.recording: OpenRecording | None = None
         self.totals = leaves.Totals()
         self.view = View()
@@ -76,10 +82,12 @@ class ChannelBook:
                 self._segment_closed(message)
             case ipc.Progress():
                 self._progress(message)
+            case ipc.FindingsChanged():
+                self._spec_alarms.findings_changed(message)
             case ipc.GapSeen():
                 self._gap_seen(message)
             case ipc.Trouble():
-                self._trouble(message)
+                return self._trouble(message)
             case ipc.Stopped():
                 self.stopped()
         return None
@@ -88,6 +96,7 @@ class ChannelBook:
         """The channel process is gone without having said so."""
         self.view.restarts += 1
         self.view.signal = Signal.UNKNOWN
+        self.view.durable_mono_ns = None  # the next process has nothing durable yet
         if self.recording is not None:
             # A process that died between making a file and saying so has left one that we were not told of.
             number = self._next_number if self._segment is None else self._segment.number
@@ -101,10 +110,10 @@ class ChannelBook:
         )
         self.publish_state()
 
-    def stopped(self) -> None:
-        """The agent stops: what is missing so far is entered, and the recording is closed."""
-        self._because(GapCause.STOPPED)
-        self.close_recording(GapCause.STOPPED)
+    def stopped(self, cause: GapCause = GapCause.STOPPED) -> None:
+        """Collecting has ended: what is missing so far is entered, and the recording is closed."""
+        self._because(cause)
+        self.close_recording(cause)
 
     def close_recording(self, cause: GapCause) -> None:
         """Writes the closing leaf. Does nothing when no recording is open."""
@@ -141,6 +150,7 @@ class ChannelBook:
         self.view.opened_mono_ns = self._clock.mono_ns()
         self.view.codec = message.codec
         self._book.close_alarms(self.config.id, "source.")
+        self._device_alarms.source_opened(message)
         if self.recording is None:
             self.recording = begin(
                 self._vault,
@@ -153,10 +163,13 @@ class ChannelBook:
                 self._tickets,
             )
         self.publish_state()
+        return self._order(self.recording)
+
+    def _order(self, recording: OpenRecording) -> ipc.StartRecording:
         return ipc.StartRecording(
-            recording=self.recording.recording,
-            directory=str(self.recording.directory),
-            recipient=self.recording.recipient,
+            recording=recording.recording,
+            directory=str(recording.directory),
+            recipient=recording.recipient,
             next_number=self._next_number,
             epoch_mono_ns=self._epoch_mono_ns,
         )
@@ -181,17 +194,14 @@ class ChannelBook:
         self._enter_gap(self._unrecorded.resumed(start_wall_ns, message.start_mono_ns))
         for prefix in ("channel.", "disk.", "vault.", "media.", "zygote."):
             self._book.close_alarms(self.config.id, prefix)
-        spec = self.config.spec
-        if message.width is not None and (message.width, message.height) != (spec.width, spec.height):
-            self._alarm_nonconforming(
-                f"the picture is {message.width}x{message.height}, required is {spec.width}x{spec.height}"
-            )
 
     def _segment_closed(self, message: ipc.SegmentClosed) -> None:
         opened, recording = self._segment, self.recording
         if opened is None or recording is None or opened.number != message.number:
             return
         self._segment = None
+        if not message.final:
+            message = self._as_it_is(recording, opened, message)
         body = leaves.segment_body(
             opened, message, recording=recording.recording, channel=self.config.id, suite=recording.suite
         )
@@ -203,32 +213,33 @@ class ChannelBook:
         self.view.measured, self.view.grade = message.measured, message.grade
         self.view.durable_mono_ns = message.end_mono_ns
         self._unrecorded.recorded_until(message.end_wall_ns, message.end_mono_ns)
-        self._judge(message)
         self.publish_state()
 
-    def _judge(self, message: ipc.SegmentClosed) -> None:
-        """Raises or closes the alarm for a broken collection spec (STD 6.2)."""
-        if Grade(message.grade) is not Grade.NONCONFORMING:
-            self._book.close_alarms(self.config.id, NONCONFORMING)
-            return
-        broken = (f for f in message.findings if Grade(f.grade) is Grade.NONCONFORMING)
-        self._alarm_nonconforming("; ".join(f"{f.rule}: {f.measured}, required {f.required}" for f in broken))
-
-    def _alarm_nonconforming(self, text: str) -> None:
-        self._alarm(
-            NONCONFORMING,
-            "warning",
-            f"what the source delivers breaks the collection spec: {text}",
-            "set the device to the spec, or correct the channel's spec; recording goes on, flagged",
-        )
+    def _as_it_is(
+        self, recording: OpenRecording, opened: ipc.SegmentOpened, message: ipc.SegmentClosed
+    ) -> ipc.SegmentClosed:
+        """The report of a segment that the disk cut short: as long as it surely is, its file made durable."""
+        surely_ns = max(0, message.end_mono_ns - opened.start_mono_ns)
+        message = replace(message, measured=replace(message.measured, duration_ns=surely_ns))
+        path = recording_dir(self._vault, recording.recording) / segment_name(message.number)
+        try:
+            durable = make_durable(path, doubted=True)
+            return replace(
+                message,
+                sha256=sha256_of(path),
+                size_bytes=_status(path).st_size,
+                synced=None if durable else message.synced,
+            )
+        except AgentError:
+            return message  # the disk's trouble is told by the process; `final` is false
 
     def _adopt_open_segment(self, recording: OpenRecording, number: int) -> None:
-        self._segment = None
+        opened, self._segment = self._segment, None
         path = recording_dir(self._vault, recording.recording) / segment_name(number)
         if not path.exists():
             return
-        sha256 = durable_sha256_of(path)
-        status = path.stat()
+        sha256 = durable_sha256_of(path, doubted=False)
+        status = _status(path)
         body = leaves.adopted_body(
             AdoptSegment(
                 recording=recording.recording,
@@ -244,8 +255,10 @@ class ChannelBook:
         self._count_file(number, status.st_size, sha256)
         self._book.leaf(LeafType.SEGMENT, body, entity=self.config.id, event=True)
         now = self._clock.now()
-        end_wall_ns = status.st_mtime_ns - LOSS_BOUND_NS
-        self._unrecorded.surely_recorded_until(end_wall_ns, end_wall_ns - now.wall_ns + now.mono_ns)
+        end_wall_ns = surely_recorded_until(status.st_size, status.st_mtime_ns)
+        # Of a segment that we were not told of, nobody knows when it began.
+        if opened is not None and end_wall_ns is not None:
+            self._unrecorded.surely_recorded_until(end_wall_ns, end_wall_ns - now.wall_ns + now.mono_ns)
 
     def _count_file(self, number: int, size_bytes: int, sha256: str) -> None:
         self._next_number = number + 1
@@ -261,11 +274,16 @@ class ChannelBook:
             age_ns = None if durable_ns is None else self._clock.mono_ns() - durable_ns
             self._book.tell(telemetry.channel_measurement(self.config.id, message.measured, age_ns))
 
-    def _trouble(self, message: ipc.Trouble) -> None:
+    def _trouble(self, message: ipc.Trouble) -> ipc.StartRecording | None:
         disk = message.code.startswith(("disk.", "vault."))
         self._because(GapCause.DISK if disk else GapCause.DEVICE_ERROR)
         self._alarm(message.code, "critical", message.text, message.advice)
         self.publish_state()
+        if message.code != "vault.occupied" or self.recording is None or self._segment is not None:
+            return None
+        # A file that could not be taken away when its beginning failed: entered as it is, it blocks nothing.
+        self._adopt_open_segment(self.recording, self._next_number)
+        return self._order(self.recording)
 
     def _gap_seen(self, message: ipc.GapSeen) -> None:
         now = self._clock.now()
@@ -294,3 +312,10 @@ class ChannelBook:
         self._book.raise_alarm(
             Alarm(entity=self.config.id, code=code, severity=severity, text=text, remedy=remedy)
         )
+
+
+def _status(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as error:
+        raise translate(error, path, "looking at") from None

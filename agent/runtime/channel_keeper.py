@@ -1,8 +1,10 @@
-"""Supervision of one channel process: start, listen, start again, stop.
+"""Supervision of one channel process: start, listen, start again, rest, stop.
 
-Guarantees: a process that ends by itself is started again within two seconds; one that says nothing for
-`HUNG_S` is killed, which costs a recorded gap; a stop waits until the segment is closed, at most
-`STOP_S`.
+Guarantees: no process runs, and no recording is opened, while the plan refuses it or an operator has paused
+the channel; these two are independent, and each rest has its own cause. A process that ends by itself is
+started again within two seconds; one that says nothing for `HUNG_S` is killed, which costs a recorded gap; a
+stop or a rest waits until the segment is closed, at most `STOP_S`. A pause lasts until the channel is
+switched on again or the agent starts anew. The caller calls `look` every second.
 """
 
 from __future__ import annotations
@@ -11,12 +13,25 @@ import asyncio
 import socket
 from collections.abc import Callable
 
-from agent.formats.ipc_v1 import MAX_BYTES, StopChannel, Stopped, decode_from_channel, encode
+from agent.device.profiles import ProfileSet, load_profiles
+from agent.formats.ipc_v1 import (
+    MAX_BYTES,
+    FromChannel,
+    SourceOpened,
+    StopChannel,
+    Stopped,
+    decode_from_channel,
+    encode,
+)
 from agent.model.errors import AgentError, Halt, Retry
+from agent.model.media import GapCause, Signal
 from agent.model.ports.clock import Clock
+from agent.model.times import NS_PER_S, Instant
 from agent.runtime.book import Book
 from agent.runtime.channel_book import ChannelBook
 from agent.runtime.channel_settings import ChannelSettings, encode_settings
+from agent.runtime.plan_gate import Allowed, Refused
+from agent.runtime.plan_watch import PlanWatch
 from agent.runtime.telemetry import Alarm
 from agent.runtime.zygote_client import Child, ZygoteClient
 
@@ -28,7 +43,7 @@ LONGEST_RESTART_S = 2.0
 
 
 class ChannelKeeper:
-    """One named task of the keeper."""
+    """One named task of the keeper. `profiles` gives the device profiles when the plan needs them."""
 
     def __init__(
         self,
@@ -38,6 +53,7 @@ class ChannelKeeper:
         book: Book,
         clock: Clock,
         log: Callable[[str], None],
+        profiles: Callable[[], ProfileSet] = load_profiles,
     ) -> None:
         self.channel = channel
         self._settings = settings
@@ -46,19 +62,54 @@ class ChannelKeeper:
         self._clock = clock
         self._log = log
         self._stopping = asyncio.Event()
+        self._paused = False
+        self._plan = PlanWatch(channel.config, book, profiles)
+        self._answer: Allowed | Refused | None = None
+        # The recording that is open, and since when (monotonic); for the plan's longest recording.
+        self._open: tuple[str, int] | None = None
+        self._renewing = False
+        self._wake = asyncio.Event()
         self.child: Child | None = None
         self._died: asyncio.Future[str] | None = None
 
     def ask_to_stop(self) -> None:
         """The segment is closed, then the process leaves."""
         self._stopping.set()
-        if self.child is not None:
-            _send(self.child.end, encode(StopChannel()))
+        self._wake.set()
+        self._stop_child()
+
+    def switch(self, on: bool) -> None:
+        """Off: the recording is closed and nothing is collected until it is on again."""
+        self._paused = not on
+        self._wake.set()
+        if self._paused:
+            self._stop_child()
+
+    def look(self, now: Instant) -> None:
+        """Called every second: what the plan says now, and whether the recording has become too long."""
+        if self._stopping.is_set() or self.channel.view.finished:
+            return
+        before = self._rest_cause()
+        self._ask(now)
+        after = self._rest_cause()
+        if after is not before:
+            self._wake.set()
+        if after is not None and before is None:
+            self._stop_child()
+        elif after is None and self._is_too_long(now) and not self._renewing:
+            self._renewing = True
+            self._stop_child()
 
     async def run(self) -> None:
         """Until stopped. Raises `Halt` when the book can't be written."""
         delay_s = RESTART_S
         while not self._stopping.is_set():
+            self._ask(self._clock.now())
+            if self._rest_cause() is not None:
+                await self._rest()
+                delay_s = RESTART_S
+                continue
+            self._renewing = False
             try:
                 heard = await self._one_life()
             except Retry as error:
@@ -66,9 +117,49 @@ class ChannelKeeper:
                 heard = 0
             if self._stopping.is_set() or self.channel.view.finished:
                 break
+            if self._renewing or self._rest_cause() is not None:
+                continue
             delay_s = RESTART_S if heard > 10 else min(delay_s * 2, LONGEST_RESTART_S)
             await asyncio.sleep(delay_s)
         self.child = None
+
+    def _ask(self, now: Instant) -> None:
+        self._answer = self._plan.ask(now, running=self.channel.recording is not None)
+
+    def _rest_cause(self) -> GapCause | None:
+        """Why nothing is collected now; None when it is. An operator's pause is told before the plan's no."""
+        if self._paused:
+            return GapCause.STOPPED
+        return self._answer.cause if isinstance(self._answer, Refused) else None
+
+    def _is_too_long(self, now: Instant) -> bool:
+        plan, recording = self.channel.config.plan, self.channel.recording
+        if recording is None or plan is None or plan.longest_s is None:
+            self._open = None
+            return False
+        if self._open is None or self._open[0] != recording.recording:
+            self._open = (recording.recording, now.mono_ns)
+        return now.mono_ns - self._open[1] >= plan.longest_s * NS_PER_S
+
+    async def _rest(self) -> None:
+        self.child = None
+        self.channel.view.signal = Signal.UNKNOWN
+        entered: GapCause | None = None
+        while not self._stopping.is_set() and (cause := self._rest_cause()) is not None:
+            if cause is not entered:
+                entered = cause
+                self._close(cause)
+                self.channel.publish_state()
+            self._wake.clear()
+            await self._wake.wait()
+
+    def _close(self, cause: GapCause) -> None:
+        """Closes the recording, if one is open; what follows is not recorded for `cause`."""
+        self.channel.stopped(cause)
+
+    def _stop_child(self) -> None:
+        if self.child is not None:
+            _send(self.child.end, encode(StopChannel()))
 
     async def _one_life(self) -> int:
         """From fork to end. Returns how many messages were heard."""
@@ -82,8 +173,8 @@ class ChannelKeeper:
         self.child, self._died = child, died
         self.channel.view.last_heard_mono_ns = self._clock.mono_ns()
         _send(child.end, encode_settings(self._settings))
-        if self._stopping.is_set():
-            _send(child.end, encode(StopChannel()))
+        if self._is_ending():
+            self._stop_child()
         heard, left_well = 0, False
         try:
             while True:
@@ -105,7 +196,7 @@ class ChannelKeeper:
     async def _next(self, child: Child) -> bytes:
         loop = asyncio.get_running_loop()
         while True:
-            limit_s = STOP_S if self._stopping.is_set() else HUNG_S
+            limit_s = STOP_S if self._is_ending() else HUNG_S
             try:
                 return await asyncio.wait_for(loop.sock_recv(child.end, MAX_BYTES), limit_s)
             except TimeoutError:
@@ -119,6 +210,8 @@ class ChannelKeeper:
         """True when the process said goodbye."""
         try:
             message = decode_from_channel(data)
+            if self._is_ours(message):
+                return isinstance(message, Stopped)
             order = self.channel.handle(message)
         except Halt:
             raise
@@ -128,6 +221,27 @@ class ChannelKeeper:
         if order is not None:
             _send(child.end, encode(order))
         return isinstance(message, Stopped)
+
+    def _is_ours(self, message: FromChannel) -> bool:
+        """True when the channel's book is not to hear of it: no recording may open, or it ends here."""
+        now = self._clock.now()
+        if isinstance(message, SourceOpened):
+            if not self._is_ending():
+                running = self.channel.recording is not None
+                self._answer = self._plan.device_told(message.device, now, running=running)
+                if self._rest_cause() is None:
+                    return False
+                self._stop_child()
+        elif isinstance(message, Stopped) and self._is_ending() and not self._stopping.is_set():
+            self._close(self._rest_cause() or GapCause.RECORDING_LIMIT)
+        else:
+            return False
+        self.channel.view.last_heard_mono_ns = now.mono_ns
+        return True
+
+    def _is_ending(self) -> bool:
+        """True when the process has been asked to leave."""
+        return self._stopping.is_set() or self._renewing or self._rest_cause() is not None
 
     def _refused(self, error: AgentError) -> None:
         self._log(f"channel {self.channel.config.id}: {error}")

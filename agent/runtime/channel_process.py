@@ -15,6 +15,8 @@ from collections.abc import Callable
 
 from agent.device.drivers import open_source
 from agent.formats.ipc_v1 import (
+    DeviceTold,
+    SettingDifference,
     SourceLost,
     SourceOpened,
     StartRecording,
@@ -24,6 +26,7 @@ from agent.formats.ipc_v1 import (
     Trouble,
 )
 from agent.host.clock import SystemClock
+from agent.model.device_report import DeviceReport
 from agent.model.errors import AgentError, Halt, Retry
 from agent.model.media import CutReason, GapCause
 from agent.model.ports.clock import Clock
@@ -115,7 +118,11 @@ class ChannelProcess:
         facts = source.facts
         self._keeper.send(
             SourceOpened(
-                codec=facts.codec.value, width=facts.width, height=facts.height, has_audio=facts.has_audio
+                codec=facts.codec.value,
+                width=facts.width,
+                height=facts.height,
+                has_audio=facts.has_audio,
+                device=None if facts.device is None else device_told(facts.device),
             )
         )
         if not self._recorder.has_recording:
@@ -166,6 +173,24 @@ class ChannelProcess:
                 code=error.code, text=error.text, advice=error.advice, cause=cause.value, finished=False
             )
         )
+
+
+def device_told(device: DeviceReport) -> DeviceTold:
+    """What a device told, as it is sent to the keeper."""
+    found = tuple(
+        SettingDifference(setting=one.setting, asked=one.asked, got=one.got, why=one.why.value)
+        for one in device.differences
+    )
+    return DeviceTold(
+        manufacturer=device.manufacturer,
+        model=device.model,
+        firmware=device.firmware,
+        serial=device.serial,
+        clock_ahead_ms=device.clock_ahead_ms,
+        media_profile=device.media_profile,
+        written=device.written,
+        differences=found,
+    )
 
 
 def main(end: socket.socket) -> None:

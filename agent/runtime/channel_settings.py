@@ -14,13 +14,22 @@ from agent.model.source_settings import (
     Fault,
     FaultKind,
     FileSettings,
+    OnvifSettings,
     Pace,
     RtspSettings,
     SourceSettings,
     SyntheticSettings,
     Transport,
 )
-from agent.model.spec import AudioRule, Codec, CollectionSpec, OnNonconforming
+from agent.model.spec import (
+    AudioRule,
+    Codec,
+    CollectionSpec,
+    ColourRange,
+    OnNonconforming,
+    PictureLimits,
+    Scan,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,14 +39,16 @@ class ChannelSettings:
     channel: str
     level: int
     category: str
+    purpose: str
     source: SourceSettings
     spec: CollectionSpec
     segment_ns: int
     keep_free_bytes: int
 
 
-_KINDS: dict[str, type[RtspSettings] | type[FileSettings] | type[SyntheticSettings]] = {
+_KINDS: dict[str, type[SourceSettings]] = {
     "rtsp": RtspSettings,
+    "onvif": OnvifSettings,
     "file": FileSettings,
     "synthetic": SyntheticSettings,
 }
@@ -63,10 +74,20 @@ def decode_settings(data: bytes) -> ChannelSettings:
         source["pace"] = Pace(source["pace"])
     if "transport" in source:
         source["transport"] = Transport(source["transport"])
-    spec: dict[str, Any] = raw.pop("spec")
-    for name in ("rate", "rate_tolerance"):
-        spec[name] = Fraction(spec[name])
+    if source.get("spec") is not None:
+        source["spec"] = _decode_spec(source["spec"])
+    spec = _decode_spec(raw.pop("spec"))
+    return ChannelSettings(source=kind(**source), spec=spec, **raw)
+
+
+def _decode_spec(spec: dict[str, Any]) -> CollectionSpec:
+    for name in ("rate", "rate_tolerance", "pixel_aspect", "lost_max", "duplicate_max"):
+        spec[name] = None if spec[name] is None else Fraction(spec[name])
+    spec["scan"] = None if spec["scan"] is None else Scan(spec["scan"])
+    spec["colour_range"] = None if spec["colour_range"] is None else ColourRange(spec["colour_range"])
+    spec["profiles"] = None if spec["profiles"] is None else tuple(spec["profiles"])
+    spec["picture"] = PictureLimits(**spec["picture"])
     spec["codecs"] = tuple(Codec(name) for name in spec["codecs"])
     spec["audio"] = AudioRule(spec["audio"])
     spec["on_nonconforming"] = OnNonconforming(spec["on_nonconforming"])
-    return ChannelSettings(source=kind(**source), spec=CollectionSpec(**spec), **raw)
+    return CollectionSpec(**spec)

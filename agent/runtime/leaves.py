@@ -56,6 +56,8 @@ def segment_body(
         "sha256": closed.sha256,
         "suite": suite,
         "final": closed.final,
+        "synced_bytes": None if closed.synced is None else closed.synced.size_bytes,
+        "synced_sha256": None if closed.synced is None else closed.synced.sha256,
         "reason": closed.reason,
         "frames": measured.frames,
         "frames_expected": measured.expected_frames,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from agent import __version__
 from agent.formats.config_v1 import AgentConfig, MqttConfig
 from agent.link.client import Link, LinkSettings, Secret
+from agent.link.home_assistant import FaceChannel, discovery
+from agent.link.inbox import Inbox
 from agent.model.outgoing import Json
 from agent.model.ports.clock import Clock
 from agent.runtime.load_config import fingerprint, read_secret
@@ -20,8 +22,13 @@ def make_link(
     clock: Clock,
     verifier_key: str,
     random: Callable[[], float],
+    inbox: Inbox | None = None,
+    commands: Callable[[], Mapping[str, Json]] = dict,
 ) -> Link:
-    """A link, not yet started. Raises `Refuse` when the password can't be read."""
+    """A link, not yet started. Raises `Refuse` when the password can't be read.
+
+    `commands` gives what the birth says of commands; it is called from the link's thread.
+    """
     password = Secret(read_secret(mqtt.password_file)) if mqtt.password_file else None
     settings = LinkSettings(
         host=mqtt.host,
@@ -33,15 +40,22 @@ def make_link(
         tls_ca=mqtt.ca_file,
         tls_cert=mqtt.cert_file,
         tls_key=mqtt.key_file,
+        face=_face(config) if mqtt.home_assistant else None,
     )
     return Link(
         settings,
         config.box.state_dir / "outbox.sqlite3",
         str(boot),
         clock,
-        lambda: birth(config, verifier_key),
+        lambda: {**birth(config, verifier_key), **commands()},
         random,
+        inbox,
     )
+
+
+def _face(config: AgentConfig) -> tuple[str, bytes]:
+    channels = [FaceChannel(id=channel.id, name=channel.name) for channel in config.channel]
+    return discovery(config.box.id, site=config.box.site, version=__version__, channels=channels)
 
 
 def birth(config: AgentConfig, verifier_key: str) -> dict[str, Json]:

@@ -13,6 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from agent.formats import toml_lines
+from agent.formats.config_sources import OnvifSource
 from agent.formats.config_v1 import (
     AgentConfig,
     ChannelConfig,
@@ -27,6 +28,7 @@ from agent.model.source_settings import (
     Fault,
     FaultKind,
     FileSettings,
+    OnvifSettings,
     Pace,
     RtspSettings,
     SourceSettings,
@@ -36,6 +38,7 @@ from agent.model.times import NS_PER_S
 from agent.runtime.channel_settings import ChannelSettings
 from agent.seal import suites
 from agent.seal.capsule import check_recipient
+from agent.seal.custodians import check_custodians
 
 _READABLE_BY_OTHERS = 0o077
 # systemd from 254 on shows a credential as 0440: the group bits are the mask of an ACL for our user alone
@@ -61,6 +64,7 @@ def load(path: Path) -> AgentConfig:
     parsed = parse(text, check_recipient)
     if isinstance(parsed, AgentConfig):
         problems = _levels_without_custodian(parsed, text) + _unfit_authority(parsed, text)
+        problems += _unfit_threshold(parsed, text) + _unfit_operators(parsed, text)
         if not problems:
             return parsed
         parsed = problems
@@ -93,6 +97,25 @@ def _levels_without_custodian(config: AgentConfig, text: str) -> tuple[ConfigPro
     return tuple(problems)
 
 
+def _unfit_threshold(config: AgentConfig, text: str) -> tuple[ConfigProblem, ...]:
+    """Custodians of a level's suite that are too few for the threshold, or too many to build it."""
+    line = toml_lines.line_of(text, ("custodians", "threshold"))
+    found: dict[str, ConfigProblem] = {}
+    for channel in config.channel:
+        suite = suites.for_level(channel.level)
+        recipients = suites.of_suite(config.custodians.recipients, suite)
+        if not recipients:  # told by `_levels_without_custodian`
+            continue
+        try:
+            check_custodians(recipients, config.custodians.threshold)
+        except Refuse as error:
+            words = f"level {channel.level} is sealed to {suite.RECIPIENT_HRP}1… recipients: {error.text}"
+            found[suite.NAME] = ConfigProblem(
+                line=line, key="custodians.threshold", text=f"{words}. {error.advice}"
+            )
+    return tuple(found.values())
+
+
 def _unfit_authority(config: AgentConfig, text: str) -> tuple[ConfigProblem, ...]:
     """A verifier key that is spelled well and is no point of the curve."""
     if config.tickets is None:
@@ -103,6 +126,19 @@ def _unfit_authority(config: AgentConfig, text: str) -> tuple[ConfigProblem, ...
         line = toml_lines.line_of(text, ("tickets", "authority"))
         return (ConfigProblem(line=line, key="tickets.authority", text=f"{error.text}: {error.advice}"),)
     return ()
+
+
+def _unfit_operators(config: AgentConfig, text: str) -> tuple[ConfigProblem, ...]:
+    """Operators' keys that are spelled well and are no points of the curve."""
+    problems = []
+    for number, operator in enumerate(config.operator):
+        try:
+            Verifier(operator.key)
+        except Refuse as error:
+            line = toml_lines.line_of(text, ("operator", number, "key"))
+            words = f"{error.text}: {error.advice}"
+            problems.append(ConfigProblem(line=line, key=f"operator.{number}.key", text=words))
+    return tuple(problems)
 
 
 def read_secret(name: str) -> str:
@@ -147,6 +183,15 @@ def source_settings(channel: ChannelConfig) -> SourceSettings:
     if isinstance(source, RtspSource):
         password = read_secret(source.password_file) if source.password_file else None
         return RtspSettings(url=source.url, username=source.username, password=password)
+    if isinstance(source, OnvifSource):
+        return OnvifSettings(
+            url=source.url,
+            username=source.username,
+            password=read_secret(source.password_file) if source.password_file else None,
+            profile=source.profile,
+            configure=source.configure,
+            spec=channel.spec.to_spec(),
+        )
     if isinstance(source, SyntheticSource):
         return SyntheticSettings(
             width=source.width,
@@ -170,6 +215,7 @@ def channel_settings(config: AgentConfig, channel: ChannelConfig) -> ChannelSett
         channel=channel.id,
         level=channel.level,
         category=channel.category,
+        purpose=channel.purpose,
         source=source_settings(channel),
         spec=channel.spec.to_spec(),
         segment_ns=round(config.segments.seconds * NS_PER_S),

@@ -1,8 +1,11 @@
 """Opens a recording with custodian keys: both layers of the capsule, segments, one playable MP4; all in RAM.
 
-Guarantees: a segment is used only when its file has the hash that the ledger says and its own inner
-description names this recording and number; the verified prefix of an unfinished segment is used. What
-is refused is told, never skipped silently. Leaves out checking the ledger itself (`verify.py`).
+Guarantees: `unlock` releases no plaintext, so that the opening can be recorded between it and `release_parts`
+(`access_records.py`; every verb must); a manifest that is not the opening leaf's, or says other labels, opens
+nothing (STD 8.1); a segment is used only when its file is the one that the ledger names (`file_fit.py`) and
+its own inner description names this recording and number, with the leaf's labels; the verified prefix of an
+unfinished segment is used. What is refused is told, never skipped silently. Leaves out checking the ledger
+itself (`verify.py`).
 """
 
 from __future__ import annotations
@@ -10,23 +13,27 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from agent.capture.boxes import read_description
 from agent.capture.joiner import Joiner, describe
+from agent.formats import manifest_v1
 from agent.formats.ledger_v1 import Leaf, LeafType
 from agent.host.files import translate
 from agent.ledger.check import read_leaves
 from agent.model.errors import AgentError, Refuse
 from agent.model.ids import RecordingId, is_recording_id
 from agent.model.outgoing import Json
+from agent.runtime.disposal_report import refuse_when_disposed
+from agent.runtime.file_fit import Fit, file_fit
+from agent.runtime.labels import inside_differences, manifest_differences
 from agent.seal.age_reader import open_stream
-from agent.seal.capsule import open_capsule, opens
+from agent.seal.capsule import MAX_CAPSULE, open_capsule, opens
 from agent.seal.recording_key import recipient_of
 from agent.vault.layout import CAPSULE_NAME, LEDGER, MANIFEST_NAME, recording_dir
-from agent.vault.store import sha256_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +47,18 @@ class Opened:
     problems: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unlocked:
+    """A recording whose capsule is open. `key` is its identity; nothing of a segment has been read."""
+
+    recording: RecordingId
+    directory: Path
+    box: str | None
+    capsule_sha256: str
+    leaves: tuple[Leaf, ...] = field(repr=False)
+    key: str = field(repr=False)
+
+
 def open_recording_to(
     vault: Path,
     recording: str,
@@ -47,9 +66,7 @@ def open_recording_to(
     output: BinaryIO,
     unwrapped: bytes | None = None,
 ) -> Opened:
-    """Writes the recording to `output`. Raises `Refuse` `open.*`, `seal.*`.
-
-    `unwrapped` is the capsule's inner layer, when the key authority has peeled the outer one.
+    """Writes the recording to `output`, without a record of the access. Raises `Refuse` `open.*`, `seal.*`.
 
     A recording whose picture changed in mid-stream has parts; only the first goes to `output`: use
     `open_recording_parts` for all.
@@ -69,12 +86,35 @@ def open_recording_parts(
     unwrapped: bytes | None = None,
 ) -> Opened:
     """Like `open_recording_to`, with one output for each part."""
+    return release_parts(unlock(vault, recording, identities, unwrapped), open_part)
+
+
+def unlock(
+    vault: Path, recording: str, identities: Sequence[str], unwrapped: bytes | None = None
+) -> Unlocked:
+    """Opens the capsule, all its layers, in memory. Raises `Refuse` `open.*`, `seal.*`.
+
+    `unwrapped` is an inner layer of it, when the key authority or a custodian has peeled those around it.
+    """
     if not is_recording_id(recording):
         raise Refuse("open.bad-id", "this is no recording's id", "see: edgeward recordings")
     known = RecordingId(recording)
     directory = recording_dir(vault, known)
-    leaves = _leaves_of(vault, known)
-    key = _key(directory, leaves, identities, unwrapped)
+    leaves = tuple(_leaves_of(vault, known))
+    capsule = _capsule(directory, leaves)
+    manifest = _manifest(directory, leaves)
+    return Unlocked(
+        recording=known,
+        directory=directory,
+        box=leaves[0].box if leaves else None,
+        capsule_sha256=hashlib.sha256(capsule).hexdigest(),
+        leaves=leaves,
+        key=_key(directory, capsule, manifest, leaves, identities, unwrapped),
+    )
+
+
+def release_parts(unlocked: Unlocked, open_part: Callable[[int], BinaryIO]) -> Opened:
+    """Decrypts the segments, one output for each part. Raises what the outputs raise."""
     output_errors: list[AgentError] = []
 
     def opened_part(part: int) -> BinaryIO:
@@ -87,14 +127,16 @@ def open_recording_parts(
     joiner = Joiner(opened_part)
     segments = truncated = 0
     problems: list[str] = []
-    for leaf in leaves:
+    labels = next((one.body for one in unlocked.leaves if one.type is LeafType.RECORDING_OPENED), {})
+    for leaf in unlocked.leaves:
         if leaf.type is not LeafType.SEGMENT:
             continue
         try:
-            plaintext, complete = _plaintext(directory, leaf, key)
-            start_ns = _start_ns(plaintext, recording, leaf)
+            plaintext, complete = _plaintext(unlocked.directory, leaf, unlocked.key)
+            start_ns = _start_ns(plaintext, unlocked.recording, leaf)
             if start_ns is None:
                 continue
+            _check_labels(plaintext, labels)
             joiner.add(plaintext, start_ns)
         except Refuse as error:
             if output_errors:  # the output's fault, not the segment's
@@ -118,12 +160,18 @@ def _leaves_of(vault: Path, recording: RecordingId) -> list[Leaf]:
     return [leaf for leaf in read_leaves(vault / LEDGER) if leaf.body.get("recording") == recording]
 
 
-def _key(directory: Path, leaves: Sequence[Leaf], identities: Sequence[str], unwrapped: bytes | None) -> str:
-    """The recording's identity, out of the capsule or of its inner layer."""
-    capsule = _capsule(directory, leaves)
+def _key(
+    directory: Path,
+    capsule: bytes,
+    manifest: Mapping[str, Json],
+    leaves: Sequence[Leaf],
+    identities: Sequence[str],
+    unwrapped: bytes | None,
+) -> str:
+    """The recording's identity, out of the capsule or of an inner layer of it."""
     if unwrapped is not None:
         key = open_capsule(unwrapped, identities)
-        if recipient_of(key) != _recipient(directory):
+        if recipient_of(key) != manifest.get("recipient"):
             raise Refuse(
                 "open.other-capsule",
                 "the unwrapped layer is that of another recording's capsule",
@@ -143,23 +191,38 @@ def _key(directory: Path, leaves: Sequence[Leaf], identities: Sequence[str], unw
     return open_capsule(capsule, identities)
 
 
-def _recipient(directory: Path) -> Json:
-    """The recording's public key, as its manifest says; the capsule's plaintext must fit."""
+def _manifest(directory: Path, leaves: Sequence[Leaf]) -> Mapping[str, Json]:
+    """The manifest's fields, when it is the one that the recording was opened with and says its labels."""
     path = directory / MANIFEST_NAME
     try:
-        found = json.loads(path.read_bytes())
+        with path.open("rb") as stream:
+            data = stream.read(manifest_v1.MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise Refuse(
+            "open.no-manifest",
+            "the recording's manifest is missing",
+            "look for a copy of it; the opening leaf has its SHA-256",
+        ) from None
     except OSError as error:
         raise translate(error, path, "reading") from None
-    except ValueError:
-        found = None
-    return found.get("recipient") if isinstance(found, dict) else None
+    fields = manifest_v1.fields_of(data)
+    for leaf in leaves:
+        if leaf.type is LeafType.RECORDING_OPENED:
+            if different := manifest_differences(fields, leaf):
+                raise _mismatch("the manifest", different)
+            if leaf.body[MANIFEST_NAME] != hashlib.sha256(data).hexdigest():
+                text = "the manifest is not the one in the ledger"
+                raise Refuse("open.changed", text, "run edgeward verify")
+    return fields
 
 
 def _capsule(directory: Path, leaves: Sequence[Leaf]) -> bytes:
     """The capsule, when it is the one that the recording was opened with."""
     try:
-        data = (directory / CAPSULE_NAME).read_bytes()
+        with (directory / CAPSULE_NAME).open("rb") as stream:
+            data = stream.read(MAX_CAPSULE + 1)
     except FileNotFoundError:
+        refuse_when_disposed(directory.parents[1], directory.name)
         raise Refuse(
             "open.no-recording", f"the vault has no recording {directory.name}", "see: edgeward recordings"
         ) from None
@@ -176,7 +239,8 @@ def _plaintext(directory: Path, leaf: Leaf, key: str) -> tuple[bytes, bool]:
     path = directory / str(leaf.body["name"])
     if not path.exists():
         raise Refuse("open.missing", "its file is missing", "look for a copy; the ledger has its hash")
-    if sha256_of(path) != leaf.body["sha256"]:
+    fit = file_fit(path, leaf)
+    if fit not in (Fit.WHOLE, Fit.UNSYNCED_END_LOST):
         raise Refuse("open.changed", "its file is not the one in the ledger", "run edgeward verify")
     pieces: list[bytes] = []
     with path.open("rb") as stream:
@@ -185,6 +249,8 @@ def _plaintext(directory: Path, leaf: Leaf, key: str) -> tuple[bytes, bool]:
                 pieces.append(piece)  # noqa: PERF402 - what came before an error must be kept
         except Refuse as error:
             # A power cut may leave zeros behind the last chunk, which reads as damage.
+            if error.code == "seal.age-header" and fit is Fit.UNSYNCED_END_LOST:
+                return b"", False  # not even its header had been synced
             cut_short = error.code == "seal.truncated" or not leaf.body["final"]
             if not cut_short or error.code not in ("seal.truncated", "seal.corrupt"):
                 raise
@@ -202,3 +268,19 @@ def _start_ns(plaintext: bytes, recording: str, leaf: Leaf) -> int | None:
     if described.recording != recording or described.number != leaf.body["number"]:
         raise Refuse("open.misplaced", "it says that it belongs elsewhere", "run edgeward verify")
     return described.start_ns
+
+
+def _check_labels(plaintext: bytes, labels: Mapping[str, Json]) -> None:
+    """The segment says the same of itself as the opening leaf. Older segments do not say their purpose."""
+    raw = read_description(plaintext)
+    inside: dict[str, Json] = {} if raw is None else json.loads(raw)  # `describe` has read it before
+    if wrong := inside_differences(inside, labels):
+        raise _mismatch("its sealed label", wrong)
+
+
+def _mismatch(what: str, names: Sequence[str]) -> Refuse:
+    return Refuse(
+        "open.label-mismatch",
+        f"{what} says another {' and '.join(names)} than the ledger",
+        "run edgeward verify, and find out who wrote it before it is used",
+    )

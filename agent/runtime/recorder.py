@@ -12,13 +12,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.capture.bitstream import picture_size
+from agent.capture.bitstream import PictureSize, picture_size
 from agent.capture.fragment_mux import parameter_sets
-from agent.capture.judge import judge
-from agent.capture.measure import Measurement, Meter
-from agent.capture.observed import Observed
+from agent.capture.measure import Measurement
 from agent.capture.segmenter import Action, Segmenter
+from agent.capture.watch import StreamWatch
 from agent.formats.ipc_v1 import (
+    FindingsChanged,
     FindingText,
     FromChannel,
     GapSeen,
@@ -27,6 +27,7 @@ from agent.formats.ipc_v1 import (
     SegmentClosed,
     SegmentOpened,
     StartRecording,
+    Synced,
 )
 from agent.model.errors import AgentError, Retry
 from agent.model.ids import RecordingId
@@ -34,6 +35,7 @@ from agent.model.media import Captured, CutReason, Stored
 from agent.model.ports.clock import Clock
 from agent.model.ports.source import Source
 from agent.model.times import NS_PER_S, rfc3339
+from agent.model.verdict import Verdict
 from agent.runtime.channel_settings import ChannelSettings
 from agent.runtime.segment_writer import SegmentPlace, SegmentWriter
 from agent.vault.store import free_bytes
@@ -57,7 +59,7 @@ class Recorder:
         self._clock = clock
         self._random = random
         self._gap_limit_ns = round(settings.spec.gap_max_s * NS_PER_S)
-        self._meter = Meter(settings.spec.rate, self._gap_limit_ns)
+        self._watch = StreamWatch(settings.spec)
         self._segmenter = Segmenter(settings.segment_ns)
         self._source: Source | None = None
         self._order: StartRecording | None = None
@@ -90,10 +92,12 @@ class Recorder:
         self._order = order
         self._number = order.next_number
         self._epoch_mono_ns = order.epoch_mono_ns
+        self._watch.recording_started(order.epoch_mono_ns)
 
     def source_opened(self, source: Source) -> None:
         """A new source: the next segment begins at its first key frame."""
         self._source = source
+        self._watch.opened(source.facts)
         time_base = source.facts.time_base
         self._ns_numerator = time_base.numerator * NS_PER_S
         self._ns_denominator = time_base.denominator
@@ -106,7 +110,8 @@ class Recorder:
     def take(self, captured: Captured) -> None:
         """One packet. Raises `AgentError` when it can't be stored."""
         dts_ns = captured.dts * self._ns_numerator // self._ns_denominator
-        size = self._picture_size(captured) if captured.is_key else None
+        parameters = self._parameters(captured) if captured.is_key else None
+        size = None if parameters is None else (parameters.width, parameters.height)
         now = self._clock.now()
         decision = self._segmenter.decide(
             captured.is_key, dts_ns, captured.arrived_ns, size, now.wall_ns - now.mono_ns
@@ -122,10 +127,13 @@ class Recorder:
         elif captured.arrived_ns - self._last_arrived_ns > self._gap_limit_ns:
             self._send(GapSeen(from_mono_ns=self._last_arrived_ns, to_mono_ns=captured.arrived_ns))
         self._last_arrived_ns = captured.arrived_ns
-        self._meter.add(captured.arrived_ns, dts_ns, captured.is_key, captured.size)
         self.frames_since_open += 1
         if self._writer is not None:
             self._writer.add(captured)
+        stepped_ns = captured.stepped * self._ns_numerator // self._ns_denominator
+        changed = self._watch.add(captured, dts_ns, parameters, stepped_ns)
+        if changed is not None:
+            self._send(FindingsChanged(grade=changed.grade.value, findings=_texts(changed)))
         if now.mono_ns >= self._next_beat_ns:
             self.beat()
 
@@ -136,15 +144,15 @@ class Recorder:
             try:
                 stored = writer.close()
             except AgentError:
-                self._report(writer.abandon(), CutReason.DISK)
+                self._report(writer.abandon(), CutReason.DISK, writer.durable_media_ns)
                 raise
-            self._report(stored, reason)
+            self._report(stored, reason, self._watch.measured().duration_ns)
 
     def fail(self, reason: CutReason) -> None:
         """Leaves the open segment as it is after an error, and reports it."""
         if self._writer is not None:
             writer, self._writer = self._writer, None
-            self._report(writer.abandon(), reason)
+            self._report(writer.abandon(), reason, writer.durable_media_ns)
 
     def detach(self) -> None:
         """The keeper is gone: end the segment on disk; the next keeper finds it there."""
@@ -162,7 +170,7 @@ class Recorder:
         durable_mono_ns = None if writer is None else self._segment_mono_ns + writer.durable_media_ns
         measured = None
         if writer is not None and self._beats % MEASURED_EVERY_BEATS == 1:
-            measured = self._measured(self._meter.snapshot())
+            measured = self._measured(self._watch.measured())
         self._send(
             Progress(
                 number=None if writer is None else self._number,
@@ -196,7 +204,7 @@ class Recorder:
         # By the camera's clock while the source stays open, so that segments join without overlap.
         start_ns = max(0, self._anchor[0] + dts_ns - self._anchor[1])
         start_wall_ns = now.wall_ns + first.arrived_ns - now.mono_ns
-        self._meter.reset()
+        self._watch.segment_started()
         self._writer = SegmentWriter(
             SegmentPlace(
                 directory=directory,
@@ -241,17 +249,18 @@ class Recorder:
             "start_ns": start_ns,
             "level": self._settings.level,
             "category": self._settings.category,
+            "purpose": self._settings.purpose,
         }
         return json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()
 
-    def _picture_size(self, captured: Captured) -> tuple[int, int] | None:
+    def _parameters(self, captured: Captured) -> PictureSize | None:
         if self._source is None:
             return None
         facts = self._source.facts
         found = picture_size(facts.codec, bytes(captured.packet))
         if found is None and self._size is None:
             found = picture_size(facts.codec, facts.extradata)
-        return None if found is None else (found.width, found.height)
+        return found
 
     def _measured(self, measurement: Measurement) -> Measured:
         width, height = self._size or (None, None)
@@ -271,22 +280,11 @@ class Recorder:
             jitter_p99_ns=measurement.jitter_p99_ns,
         )
 
-    def _report(self, stored: Stored, reason: CutReason) -> None:
-        measurement = self._meter.snapshot()
-        width, height = self._size or (0, 0)
-        source = self._source
-        verdict = judge(
-            self._settings.spec,
-            Observed(
-                width=width,
-                height=height,
-                codec=source.facts.codec if source else None,
-                has_audio_in_output=False,
-                measurement=measurement,
-            ),
-        )
+    def _report(self, stored: Stored, reason: CutReason, recorded_ns: int) -> None:
+        """Tells of a segment, of which the first `recorded_ns` are surely on the disk."""
+        measurement, verdict = self._watch.segment()
         now = self._clock.now()
-        end_mono_ns = self._segment_mono_ns + measurement.duration_ns
+        end_mono_ns = self._segment_mono_ns + recorded_ns
         self._send(
             SegmentClosed(
                 number=stored.number,
@@ -294,20 +292,13 @@ class Recorder:
                 size_bytes=stored.size_bytes,
                 sha256=stored.sha256,
                 final=stored.final,
+                synced=_synced(stored),
                 reason=reason.value,
                 end_wall_ns=now.wall_ns + end_mono_ns - now.mono_ns,
                 end_mono_ns=end_mono_ns,
                 measured=self._measured(measurement),
                 grade=verdict.grade.value,
-                findings=tuple(
-                    FindingText(
-                        rule=finding.rule,
-                        grade=finding.grade.value,
-                        measured=finding.measured,
-                        required=finding.required,
-                    )
-                    for finding in verdict.findings
-                ),
+                findings=_texts(verdict),
                 dropped=self._dropped,
             )
         )
@@ -317,6 +308,23 @@ class Recorder:
         # of FFmpeg's hangs on them: without this an hour of the soak's script grew a channel by 7 MiB. Takes
         # a tenth of a millisecond, because the zygote has frozen what was there before the fork.
         gc.collect()
+
+
+def _synced(stored: Stored) -> Synced | None:
+    prefix = stored.synced
+    return None if prefix is None else Synced(size_bytes=prefix.size_bytes, sha256=prefix.sha256)
+
+
+def _texts(verdict: Verdict) -> tuple[FindingText, ...]:
+    return tuple(
+        FindingText(
+            rule=finding.rule,
+            grade=finding.grade.value,
+            measured=finding.measured,
+            required=finding.required,
+        )
+        for finding in verdict.findings
+    )
 
 
 def _nobody(_message: FromChannel) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from agent.host.files import translate
@@ -24,7 +25,7 @@ def snapshot(
     box: str,
     boot: int,
     book: Book,
-    keepers: list[ChannelKeeper],
+    keepers: Sequence[ChannelKeeper],
     now: Instant,
     link: dict[str, Json] | None,
     *,

@@ -6,13 +6,15 @@ are sent (`channel_book.py`, `keeper.py`) and how (`book.py`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from agent.formats import ipc_v1 as ipc
+from agent.formats.witness_v1 import Paths, paths_json
 from agent.model.media import Signal
 from agent.model.outgoing import Json, Outgoing, Priority
-from agent.model.times import rfc3339
+from agent.model.times import NS_PER_S, rfc3339
 
 NS_PER_MS = 1_000_000
 
@@ -97,7 +99,13 @@ def channel_measurement(channel: str, measured: ipc.Measured, durable_age_ns: in
 
 
 def box_measurement(
-    *, cpu_s: float, rss_bytes: int, free_bytes: int | None, outbox_rows: int | None, outbox_failures: int
+    *,
+    cpu_s: float,
+    rss_bytes: int,
+    free_bytes: int | None,
+    outbox_rows: int | None,
+    outbox_failures: int,
+    alarms: int,
 ) -> Outgoing:
     """The keeper itself, and the vault's disk."""
     return Outgoing(
@@ -110,6 +118,7 @@ def box_measurement(
             "free_bytes": free_bytes,
             "outbox_rows": outbox_rows,
             "outbox_failures": outbox_failures,
+            "alarms": alarms,
         },
         priority=Priority.MEASUREMENT,
     )
@@ -147,13 +156,55 @@ def _alarm(entity: str, code: str, body: dict[str, Json] | None) -> Outgoing:
     )
 
 
-def ledger_head(note: bytes) -> Outgoing:
-    """The newest signed checkpoint."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WitnessView:
+    """One witness's newest cosigned head of this log, None before the first."""
+
+    name: str
+    size: int | None
+    at_s: int | None
+
+
+def ledger_state(
+    witnesses: Sequence[WitnessView],
+    *,
+    leaves: int,
+    unwitnessed_leaves: int,
+    unwitnessed_s: int,
+    refused: int,
+) -> Outgoing:
+    """How much of the ledger no witness has seen, and for how long (retained)."""
+    return Outgoing(
+        entity="_",
+        kind="state",
+        type="ledger",
+        body={
+            "leaves": leaves,
+            "unwitnessed_leaves": unwitnessed_leaves,
+            "unwitnessed_s": unwitnessed_s,
+            "answers_refused": refused,
+            "witnesses": [
+                {
+                    "name": one.name,
+                    "size": one.size,
+                    "at": None if one.at_s is None else rfc3339(one.at_s * NS_PER_S),
+                }
+                for one in witnesses
+            ],
+        },
+        priority=Priority.STATE,
+        retain=True,
+        coalesce=True,
+    )
+
+
+def ledger_head(note: bytes, paths: Paths) -> Outgoing:
+    """The newest signed checkpoint, with the paths that show a witness that it continues what it knows."""
     return Outgoing(
         entity="_",
         kind="ckpt",
         type="head",
-        body={"note": note.decode()},
+        body={"note": note.decode(), "consistency": paths_json(paths)},
         priority=Priority.STATE,
         retain=True,
         coalesce=True,

@@ -1,7 +1,8 @@
 """Whether the ledger's leaves about tickets fit together. Pure.
 
 Guarantees: names every ticket that was reserved twice, that opened a recording without being reserved for
-its channel, or that opened a second recording although it is of class `recording`. A reservation that
+its channel (of class `emergency`: for the box), or that opened a second recording although it is of class
+`recording`. A reservation that
 nothing uses is what a power loss leaves, and no fault.
 """
 
@@ -34,9 +35,15 @@ class TicketAccount:
 
     def _opened(self, leaf: Leaf, ticket: str) -> Iterator[str]:
         body = leaf.body
-        said = (body.get("channel"), body.get("ticket_batch"), body.get("ticket_class"))
-        if self._reserved.get(ticket) != said:
+        kind = body.get("ticket_class")
+        said = (body.get("channel"), body.get("ticket_batch"), kind)
+        reserved = self._reserved.get(ticket)
+        if kind == "emergency" and reserved is not None:  # one for all channels of the box and the day
+            said = (reserved[0], *said[1:])
+        if reserved != said:
             yield f"leaf {leaf.n} uses ticket {ticket}, which was not reserved for it"
-        if ticket in self._used and body.get("ticket_class") != "daily":
+        if (kind == "emergency") != bool(body.get("emergency", kind == "emergency")):
+            yield f"leaf {leaf.n} does not say rightly whether ticket {ticket} is for emergencies"
+        if ticket in self._used and kind == "recording":
             yield f"leaf {leaf.n} uses ticket {ticket} for a second recording"
         self._used.add(ticket)

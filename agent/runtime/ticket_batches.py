@@ -7,15 +7,14 @@ codes of docs/formats/tickets-v1.md, nothing stored. Leaves out which tickets ar
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from agent.formats import tickets_v1
 from agent.formats.tickets_v1 import MAX_BATCH, Batch
+from agent.host.directory_lock import locked
 from agent.host.files import make_directories, translate, write_atomic
 from agent.ledger.signing import Verifier
 from agent.model.errors import Refuse
@@ -125,7 +124,7 @@ def import_batch(state_dir: Path, data: bytes, verifier: Verifier, box: str, wal
     batch = check_batch(data, verifier, box, wall_ns)
     directory = state_dir / FOLDER
     make_directories(directory, 0o755)  # root may import: nothing in a batch is secret
-    with _locked(directory):
+    with locked(directory):  # one import at a time; the agent only reads
         mine = {one.id for one in batch.tickets} | {one.recipient for one in batch.tickets}
         for other in _readable(state_dir, verifier):
             if other.batch == batch.batch:
@@ -139,17 +138,3 @@ def import_batch(state_dir: Path, data: bytes, verifier: Verifier, box: str, wal
         number = max((number for number, _ in stored_names(state_dir)), default=0) + 1
         write_atomic(directory / f"{number:06d}-{batch.batch}.tickets", data, 0o644)
     return batch
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """One import at a time; the agent only reads, and whole files appear by rename."""
-    try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise translate(error, directory, "opening") from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -2,14 +2,15 @@
 
 Guarantees: the leaf `ticket-reserved` is durable before a ticket is given out, and a ticket that any such
 leaf names is never given out for anything else, across SIGKILL too; a batch that was imported while the
-agent runs is seen; want of tickets, or a directory that can't be read, never stops a recording: `take`
-then gives None and raises an alarm. Leaves out the checks at the door (`ticket_batches.py`).
+agent runs is seen, and so is a list of withdrawn tickets, which are never given out; want of tickets, or a
+directory that can't be read, never stops a recording: `take` then gives the day's emergency ticket or,
+without one, None, and raises an alarm. Leaves out the checks at the door (`ticket_batches.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agent.formats.config_v1 import ChannelConfig
@@ -22,6 +23,7 @@ from agent.model.times import rfc3339
 from agent.runtime.book import Book
 from agent.runtime.telemetry import Alarm
 from agent.runtime.ticket_batches import FOLDER, read_stored, stored_names
+from agent.runtime.ticket_withdrawals import read_withdrawal, withdrawal_names, withdrawn
 from agent.seal import suites
 
 LOW_PERCENT = 20
@@ -29,10 +31,11 @@ LOW_PERCENT = 20
 
 @dataclass(slots=True, kw_only=True)
 class SpentTickets:
-    """What the ledger says: every reserved ticket, and those that serve a channel for a day."""
+    """What the ledger says: every reserved ticket, and those that serve a channel or the box for a day."""
 
     ids: set[str] = field(default_factory=set)
     daily: dict[tuple[str, str], str] = field(default_factory=dict)
+    emergency: dict[str, set[str]] = field(default_factory=dict)
 
     def take(self, leaf: Leaf) -> None:
         """Takes in one leaf of any type."""
@@ -41,7 +44,14 @@ class SpentTickets:
         ticket, day = str(leaf.body["ticket"]), leaf.body["day"]
         self.ids.add(ticket)
         if day is not None:
-            self.daily[str(leaf.body["channel"]), str(day)] = ticket
+            self.serve(ticket, str(leaf.body["class"]), str(leaf.body["channel"]), str(day))
+
+    def serve(self, ticket: str, kind: str, channel: str, day: str) -> None:
+        """`ticket` serves this channel, or of class `emergency` the whole box, for the rest of the day."""
+        if kind == TicketClass.EMERGENCY.value:
+            self.emergency.setdefault(day, set()).add(ticket)
+        else:
+            self.daily[channel, day] = ticket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +67,7 @@ class Reserved:
             "ticket": self.ticket.id,
             "ticket_batch": self.batch.batch,
             "ticket_class": self.batch.kind.value,
-            "emergency": False,
+            "emergency": self.batch.kind is TicketClass.EMERGENCY,
         }
 
 
@@ -124,11 +134,19 @@ class TicketOffice:
         self._stock: dict[str, Stock] = {}
         self._bad: set[str] = set()
         self._kept: dict[str, Reserved] = {}
+        self._lists: dict[str, frozenset[str]] = {}
+        self._withdrawn: frozenset[str] = frozenset()
+        self._unsure = False
 
     def take(self, need: Need, wall_ns: int) -> Reserved | None:
         """A ticket for one recording of the channel, reserved; None with an alarm when there is none."""
         self._refresh()
+        if self._unsure:  # a destroyed ticket would lose the recording: custodians alone can open it
+            return None
         found = self._known(need, wall_ns) or self._new(need, wall_ns)
+        if found is None:
+            emergency = replace(need, kind=TicketClass.EMERGENCY)
+            found = self._known(emergency, wall_ns) or self._new(emergency, wall_ns)
         self._judge(need, wall_ns)
         return found
 
@@ -144,29 +162,35 @@ class TicketOffice:
 
     def _known(self, need: Need, wall_ns: int) -> Reserved | None:
         """What is reserved for this very purpose: a try that failed, or an earlier recording of this day."""
-        if need.kind is not TicketClass.DAILY:
+        if need.kind is TicketClass.RECORDING:
             kept = self._kept.get(need.channel)
-            return kept if kept is not None and need.met_by(kept.batch, wall_ns) else None
-        ticket = self._spent.daily.get((need.channel, _day(wall_ns)))
-        for stock in self._stock.values():
-            if ticket is not None and need.met_by(stock.batch, wall_ns):
-                for one in stock.batch.tickets:
-                    if one.id == ticket:
-                        return Reserved(ticket=one, batch=stock.batch)
+            if kept is None or kept.ticket.id in self._withdrawn or not need.met_by(kept.batch, wall_ns):
+                return None
+            return kept
+        day = _day(wall_ns)
+        tickets = {self._spent.daily.get((need.channel, day))}
+        if need.kind is TicketClass.EMERGENCY:
+            tickets = {*self._spent.emergency.get(day, ())}
+        for stock in self._pool(need, wall_ns):
+            for one in stock.batch.tickets:
+                if one.id in tickets and one.id not in self._withdrawn:
+                    return Reserved(ticket=one, batch=stock.batch)
         return None
 
     def _new(self, need: Need, wall_ns: int) -> Reserved | None:
         for stock in self._pool(need, wall_ns):
             while stock.left:
                 ticket = stock.left.pop(0)
-                if ticket.id in self._spent.ids or not _is_key(ticket.recipient, need.suite):
+                if ticket.id in self._spent.ids or ticket.id in self._withdrawn:
+                    continue
+                if not _is_key(ticket.recipient, need.suite):
                     continue
                 return self._reserve(need, Reserved(ticket=ticket, batch=stock.batch), wall_ns)
         return None
 
     def _reserve(self, need: Need, reserved: Reserved, wall_ns: int) -> Reserved:
         ticket = reserved.ticket.id
-        day = _day(wall_ns) if need.kind is TicketClass.DAILY else None
+        day = None if need.kind is TicketClass.RECORDING else _day(wall_ns)
         body: dict[str, Json] = {
             "ticket": ticket,
             "batch": reserved.batch.batch,
@@ -178,7 +202,7 @@ class TicketOffice:
         self._spent.ids.add(ticket)
         self._book.leaf(LeafType.TICKET_RESERVED, body)
         if day is not None:
-            self._spent.daily[need.channel, day] = ticket
+            self._spent.serve(ticket, need.kind.value, need.channel, day)
         self._kept[need.channel] = reserved
         return reserved
 
@@ -189,7 +213,7 @@ class TicketOffice:
 
     def _judge(self, need: Need, wall_ns: int) -> None:
         pool = self._pool(need, wall_ns)
-        left = sum(len(stock.left) for stock in pool)
+        left = sum(one.id not in self._withdrawn for stock in pool for one in stock.left)
         newest = max(pool, key=lambda one: one.number, default=None)
         state = pool_state(left, newest.share if newest else 0)
         if state == "empty":
@@ -198,8 +222,9 @@ class TicketOffice:
                 need.channel,
                 "tickets.empty",
                 "critical",
-                f"no ticket of class {need.kind.value} for level {need.level} is left: what is recorded "
-                "without one is sealed to custodians only, and can't be shredded by destroying a ticket",
+                f"no ticket of class {need.kind.value} for level {need.level} is left: recordings share the "
+                "day's emergency ticket; without one they are sealed to custodians only, and destroying a "
+                "ticket can't shred them",
             )
             return
         self._book.close_alarms(need.channel, "tickets.empty")
@@ -224,6 +249,7 @@ class TicketOffice:
         """
         try:
             names = stored_names(self._state_dir)
+            lists = withdrawal_names(self._state_dir)
         except AgentError as error:
             self._book.raise_alarm(
                 Alarm(
@@ -245,6 +271,35 @@ class TicketOffice:
                 self._load(number, name)
         if not self._bad:
             self._book.close_alarms("_", "tickets.bad-batch")
+        self._refresh_withdrawn(lists)
+
+    def _refresh_withdrawn(self, names: set[str]) -> None:
+        """A list that this run has read counts until its end, even when its file is taken away.
+
+        With one that can't be read nobody knows which tickets are destroyed.
+        """
+        bad = []
+        for name in sorted(names - self._lists.keys()):
+            try:
+                self._lists[name] = read_withdrawal(self._state_dir, name, self._verifier)
+            except Refuse as error:
+                bad.append(f"{name}: {error.text} [{error.code}]")
+                continue
+            self._withdrawn |= self._lists[name]
+        self._unsure = bool(bad)
+        if not bad:
+            self._book.close_alarms("_", "tickets.bad-withdrawal")
+            return
+        self._book.raise_alarm(
+            Alarm(
+                entity="_",
+                code="tickets.bad-withdrawal",
+                severity="critical",
+                text="no ticket is given out, because a list of withdrawn ones can't be used; recordings are "
+                f"sealed to custodians only: {bad[0]}",
+                remedy="move that file away and import the list again; find out who changed it",
+            )
+        )
 
     def _load(self, number: int, name: str) -> None:
         try:
@@ -287,7 +342,8 @@ class PoolReport:
 def report(
     state_dir: Path, verifier: Verifier, spent: SpentTickets, box: str, wall_ns: int
 ) -> Iterator[PoolReport]:
-    """What `edgeward tickets status` says of each stored batch."""
+    """What `edgeward tickets status` says of each stored batch. Withdrawn tickets are not left."""
+    gone = spent.ids | withdrawn(state_dir, verifier)[0]
     for _, name in stored_names(state_dir):
         try:
             batch = read_stored(state_dir, name, verifier)
@@ -303,7 +359,7 @@ def report(
             max_level=batch.max_level,
             not_after=rfc3339(batch.not_after_ns),
             tickets=len(share),
-            left=sum(one.id not in spent.ids for one in share),
+            left=sum(one.id not in gone for one in share),
             usable=batch.valid_at(wall_ns) and bool(share),
         )
 

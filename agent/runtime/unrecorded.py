@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from agent.model.media import GapCause
 from agent.model.times import Instant
 
-# Below this a pause between two segments is the ordinary distance of frames, not a gap.
+# Below this a pause between two segments is the ordinary distance of frames, not a gap, unless something went
+# wrong in it.
 SHORTEST_NS = 300_000_000
 
 
@@ -52,7 +53,7 @@ class Unrecorded:
             if self._wall_ns is None:
                 self._wall_ns, self._mono_ns = now.wall_ns, now.mono_ns
             return None
-        ended = self._ended(now.wall_ns, now.mono_ns)
+        ended = self._ended(now.wall_ns, now.mono_ns, SHORTEST_NS)
         if ended is not None:
             self._wall_ns, self._mono_ns = now.wall_ns, now.mono_ns
         self._cause = cause
@@ -60,16 +61,20 @@ class Unrecorded:
 
     def resumed(self, start_wall_ns: int, start_mono_ns: int) -> Stretch | None:
         """Pictures are recorded again from this moment on. Gives the gap before it, if there is one."""
+        least_ns = SHORTEST_NS if self._cause is None else 0
         self._cause = self._cause or GapCause.SOURCE_LOST
-        ended = self._ended(start_wall_ns, start_mono_ns)
+        ended = self._ended(start_wall_ns, start_mono_ns, least_ns)
+        if ended is not None or self._wall_ns is None:
+            # Should nothing more be told of these pictures, the next gap begins with them.
+            self._wall_ns, self._mono_ns = start_wall_ns, start_mono_ns
         self._cause = None
         return ended
 
-    def _ended(self, wall_ns: int, mono_ns: int) -> Stretch | None:
+    def _ended(self, wall_ns: int, mono_ns: int, least_ns: int) -> Stretch | None:
         if self._wall_ns is None or self._cause is None:
             return None
         if self._mono_ns is None:
             return Stretch(self._cause, self._wall_ns, wall_ns)
-        if mono_ns - self._mono_ns <= SHORTEST_NS:
+        if mono_ns - self._mono_ns <= least_ns:
             return None
         return Stretch(self._cause, wall_ns - (mono_ns - self._mono_ns), wall_ns)

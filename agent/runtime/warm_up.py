@@ -11,6 +11,14 @@ from agent.seal.age_writer import seal_bytes
 from agent.seal.recording_key import new_key_pair
 
 
-def warm_up() -> None:
-    """pycryptodome loads its native parts at first use; so does OpenSSL."""
+def warm_up(kinds: frozenset[str] = frozenset()) -> None:
+    """pycryptodome loads its native parts at first use; so does OpenSSL.
+
+    With a source of kind `onvif` its library and definitions too: 36 MiB that else each channel loads.
+    """
+    if "onvif" in kinds:
+        # Imported here, because a box without such a camera shall not carry its libraries.
+        from agent.device.onvif_client import preload
+
+        preload()
     seal_bytes(bytes(65536 + 1), [new_key_pair(os.urandom).recipient], os.urandom)

@@ -130,7 +130,7 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.set_wakeup_fd(writer)
-    warm_up()
+    warm_up(frozenset(sys.argv[2:]))
     gc.collect()
     gc.freeze()
     Zygote(control, reader).run()

@@ -15,13 +15,15 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from agent.model.errors import Retry
 
 _MESSAGE_BYTES = 4096
+# numpy's OpenBLAS and OpenCV start threads when they are imported; a process with threads must not fork.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1", "OMP_NUM_THREADS": "1"}
 START_TIMEOUT_S = 30.0
 ORPHAN_GRACE_S = 5.0
 
@@ -39,8 +41,10 @@ class Child:
 class ZygoteClient:
     """Lives in the keeper's event loop."""
 
-    def __init__(self, lock_descriptor: int) -> None:
+    def __init__(self, lock_descriptor: int, kinds: Iterable[str] = ()) -> None:
+        """`kinds` are the kinds of sources that children will open: their libraries are loaded once."""
         self._lock_descriptor = lock_descriptor
+        self._kinds = tuple(sorted(set(kinds)))
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._children: dict[int, Child] = {}
@@ -111,9 +115,10 @@ class ZygoteClient:
             self._ready = asyncio.get_running_loop().create_future()
             with theirs:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "agent.runtime.zygote", str(theirs.fileno())],
+                    [sys.executable, "-m", "agent.runtime.zygote", str(theirs.fileno()), *self._kinds],
                     pass_fds=(theirs.fileno(), self._lock_descriptor),
                     stdin=subprocess.DEVNULL,
+                    env={**os.environ, **_ONE_THREAD},
                 )
             self._control = ours
             asyncio.get_running_loop().add_reader(ours, self._readable)

@@ -46,6 +46,8 @@ def open_vault(vault: Path, expected_id: str | None, new_id: str) -> str:
             f"the vault at {vault} belongs to another box or an earlier set-up",
             "mount the right disk; to adopt this one write its id into vault-id in the state directory",
         )
+    # Whoever made the vault may have been stopped before the names in it were durable.
+    fsync_dir(vault)
     return found
 
 

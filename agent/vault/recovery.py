@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from agent.formats.age_v1 import CHUNK
 from agent.model.ids import ChannelId, RecordingId
 from agent.vault.layout import CAPSULE_NAME, MANIFEST_NAME, segment_number
 from agent.vault.store import FoundFile
@@ -61,6 +62,18 @@ class QuarantineFile:
 # all that is lost; it may overlap what the unfinished segment still yields.
 LOSS_BOUND_NS = 1_000_000_000
 
+_UNFINISHED = ".new"
+
+
+def surely_recorded_until(size_bytes: int, last_write_wall_ns: int) -> int | None:
+    """Up to when an adopted segment surely has the video; None when it may hold no picture.
+
+    A file without a whole chunk says nothing about the time before it: it may have been made after a pause of
+    hours, by a process that was stopped before it could tell.
+    """
+    return last_write_wall_ns - LOSS_BOUND_NS if size_bytes >= CHUNK else None
+
+
 Action: TypeAlias = AdoptSegment | CloseRecording | QuarantineFile
 
 
@@ -69,7 +82,7 @@ def plan(known: Mapping[RecordingId, KnownRecording], listing: Iterable[FoundFil
     following = {recording: facts.next_number for recording, facts in known.items()}
     adopt: list[AdoptSegment] = []
     aside: list[QuarantineFile] = []
-    ends: dict[RecordingId, int] = {}
+    ends = {recording: facts.last_end_wall_ns for recording, facts in known.items()}
     for file in sorted(listing, key=lambda each: each.path):
         recording, name = _split(file.path)
         facts = known.get(recording) if recording else None
@@ -78,6 +91,8 @@ def plan(known: Mapping[RecordingId, KnownRecording], listing: Iterable[FoundFil
             continue
         if name in (CAPSULE_NAME, MANIFEST_NAME) or name in facts.names:
             continue
+        if adopt and file.path == adopt[-1].path + _UNFINISHED:
+            continue  # a copy that a stop cut off; adopting makes it anew
         number = segment_number(name)
         if number is not None and number == following[facts.recording] and not facts.closed:
             following[facts.recording] += 1
@@ -90,17 +105,16 @@ def plan(known: Mapping[RecordingId, KnownRecording], listing: Iterable[FoundFil
                     modified_wall_ns=file.modified_wall_ns,
                 )
             )
-            end_wall_ns = file.modified_wall_ns - LOSS_BOUND_NS
-            ends[facts.recording] = max(
-                ends.get(facts.recording, 0), facts.last_end_wall_ns or 0, end_wall_ns
-            )
+            end_wall_ns = surely_recorded_until(file.size_bytes, file.modified_wall_ns)
+            if end_wall_ns is not None:
+                ends[facts.recording] = max(ends[facts.recording] or 0, end_wall_ns)
         else:
             aside.append(QuarantineFile(path=file.path, reason="no ledger leaf names this file"))
     closing = [
         CloseRecording(
             recording=facts.recording,
             channel=facts.channel,
-            end_wall_ns=ends.get(facts.recording, facts.last_end_wall_ns),
+            end_wall_ns=ends[facts.recording],
         )
         for facts in known.values()
         if not facts.closed

@@ -2,7 +2,7 @@
 
 Guarantees: created exclusively, only `Sealed` pieces are written (checked when called), hashed as
 written, synced on request, durable with its directory entry when `close` returns. After an error the
-file stays as it is, never deleted; `abandon` says what is there.
+file stays as it is, never deleted; `abandon` says what is there, and up to where it was synced before.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from agent.host.files import create_exclusive, fsync_dir, translate
 from agent.model.errors import AgentError, Halt, Refuse
 from agent.model.ids import RecordingId
-from agent.model.media import Sealed, Stored
+from agent.model.media import Sealed, Stored, SyncedPrefix
 from agent.vault.layout import segment_name
 
 
@@ -29,6 +29,7 @@ class SegmentFile:
         self._path = directory / segment_name(number)
         self._hash = hashlib.sha256()
         self._size = 0
+        self._synced = SyncedPrefix(size_bytes=0, sha256=self._hash.hexdigest())
         try:
             self._descriptor = create_exclusive(self._path, mode=0o640)
         except Refuse as error:
@@ -66,11 +67,13 @@ class SegmentFile:
             os.fdatasync(self._descriptor)
         except OSError as error:
             raise translate(error, self._path, "syncing the segment") from None
+        self._note_synced()
 
     def close(self, *, final: bool) -> Stored:
         """Durable on return, with its name."""
         try:
             os.fsync(self._descriptor)
+            self._note_synced()
             fsync_dir(self._path.parent)
         except OSError as error:
             raise translate(error, self._path, "closing the segment") from None
@@ -79,14 +82,22 @@ class SegmentFile:
         return self._stored(final=final)
 
     def discard(self) -> None:
-        """Takes away a file that holds no picture yet, so that the next try can have its number."""
+        """Takes away a file that holds no picture yet, so that the next try can have its number.
+
+        When that fails too, the file stays: the next try is a `vault.occupied`, and the keeper enters it.
+        """
         self._let_go()
-        self._path.unlink(missing_ok=True)
+        # The error that led here is on its way up.
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
 
     def abandon(self) -> Stored:
         """What was written when an error ended the segment; durability was not confirmed."""
         self._let_go()
         return self._stored(final=False)
+
+    def _note_synced(self) -> None:
+        self._synced = SyncedPrefix(size_bytes=self._size, sha256=self._hash.hexdigest())
 
     def _let_go(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
@@ -103,4 +114,5 @@ class SegmentFile:
             size_bytes=self._size,
             sha256=self._hash.hexdigest(),
             final=final,
+            synced=None if self._synced.size_bytes == self._size else self._synced,
         )

@@ -11,9 +11,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.host.files import fsync_dir, make_directories, translate, write_atomic
+from agent.host.files import fsync_dir, make_directories, translate, write_again, write_atomic
+from agent.model.errors import Retry
 from agent.model.ids import RecordingId
 from agent.vault.layout import CAPSULE_NAME, MANIFEST_NAME, QUARANTINE, RECORDINGS, recording_dir
+
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +41,30 @@ def open_recording(vault: Path, recording: RecordingId, capsule: bytes, manifest
     return directory
 
 
+def settle_names(vault: Path) -> None:
+    """Makes durable what an earlier process, stopped before its fsync, has made, renamed or removed."""
+    for root in (vault / RECORDINGS, vault / QUARANTINE):
+        try:
+            folders = [Path(folder) for folder, _folders, _names in os.walk(root, onerror=_raise)]
+        except OSError as error:
+            raise translate(error, root, "listing") from None
+        for folder in folders:
+            fsync_dir(folder)
+
+
 def list_recordings(vault: Path) -> list[FoundFile]:
     """Every file and link below `recordings/`, sorted by path. Links are listed, never followed."""
+    return _listed(vault, RECORDINGS)
+
+
+def list_quarantine(vault: Path) -> list[FoundFile]:
+    """The same below `quarantine/`."""
+    return _listed(vault, QUARANTINE)
+
+
+def _listed(vault: Path, below: str) -> list[FoundFile]:
     found: list[FoundFile] = []
-    root = vault / RECORDINGS
+    root = vault / below
     try:
         for folder, folders, names in os.walk(root, onerror=_raise):
             links = [name for name in folders if (Path(folder) / name).is_symlink()]
@@ -74,11 +97,43 @@ def sha256_of(path: Path) -> str:
         raise translate(error, path, "reading") from None
 
 
-def durable_sha256_of(path: Path) -> str:
-    """SHA-256 of a file that another process left, in hex; file and name are durable on return.
+def prefix_sha256_of(path: Path, size_bytes: int) -> str:
+    """SHA-256 of the first `size_bytes` bytes of a file, or of all of a shorter one, in hex."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            while size_bytes > 0 and (piece := stream.read(min(size_bytes, _PIECE))):
+                digest.update(piece)
+                size_bytes -= len(piece)
+    except OSError as error:
+        raise translate(error, path, "reading") from None
+    return digest.hexdigest()
 
-    For what gets a leaf without having been closed by us: a leaf must not outlive its file.
+
+def make_durable(path: Path, *, doubted: bool) -> bool:
+    """Makes a file that another process left, and its name, durable. False when doubt is left.
+
+    For what gets a leaf without having been closed by us: a leaf must not outlive its file. `doubted` when an
+    fsync of it has failed, or nobody knows: then it is written again, and without room for that only synced.
     """
+    if doubted:
+        try:
+            write_again(path)
+        except Retry:
+            _sync(path)
+            return False
+        return True
+    _sync(path)
+    return True
+
+
+def durable_sha256_of(path: Path, *, doubted: bool) -> str:
+    """`make_durable`, whatever doubt is left, and the SHA-256 of the file, in hex."""
+    make_durable(path, doubted=doubted)
+    return sha256_of(path)
+
+
+def _sync(path: Path) -> None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
@@ -88,7 +143,6 @@ def durable_sha256_of(path: Path) -> str:
     except OSError as error:
         raise translate(error, path, "syncing") from None
     fsync_dir(path.parent)
-    return sha256_of(path)
 
 
 def quarantine(vault: Path, relative: str) -> str:
@@ -108,6 +162,16 @@ def quarantine(vault: Path, relative: str) -> str:
     except OSError as error:
         raise translate(error, source, "moving aside") from None
     return str(target.relative_to(vault))
+
+
+def original_path(quarantined: str) -> str:
+    """Where `quarantine` found the file that is now at `quarantined`, both in the vault."""
+    name = Path(quarantined).name
+    stem, _, suffix = name.rpartition(".")
+    if suffix.isascii() and suffix.isdigit() and stem:
+        name = stem
+    folder = Path(quarantined).parent.name
+    return f"{RECORDINGS}/{name}" if folder == RECORDINGS else f"{RECORDINGS}/{folder}/{name}"
 
 
 def free_bytes(vault: Path) -> int:

@@ -22,12 +22,22 @@ SECTIONS = {
     "TicketConfig": "## `[tickets]`",
     "SegmentConfig": "## `[segments]`",
     "MqttConfig": "## `[mqtt]`",
+    "SupportConfig": "## `[support]`",
+    "MetricsConfig": "## `[metrics]`",
+    "AuditConfig": "## `[audit]`",
+    "OperatorConfig": "## `[[operator]]`",
+    "WitnessConfig": "## `[[witness]]`",
     "ChannelConfig": "## `[[channel]]`",
     "RtspSource": '## `[channel.source]` with `kind = "rtsp"`',
+    "OnvifSource": '## `[channel.source]` with `kind = "onvif"`',
     "FileSource": '## `[channel.source]` with `kind = "file"`',
     "SyntheticSource": '## `[channel.source]` with `kind = "synthetic"`',
     "FaultConfig": '## `[channel.source]` with `kind = "synthetic"`',
     "SpecConfig": "## `[channel.spec]`",
+    "RetentionConfig": "## `[channel.retention]`",
+    "PlanConfig": "## `[channel.plan]`",
+    "ScheduleConfig": "## `[channel.plan.schedule]`",
+    "PictureConfig": "## `[channel.spec.picture]`",
 }
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 

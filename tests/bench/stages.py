@@ -144,6 +144,7 @@ def _record(source: Source, folder: Path) -> None:
         channel="ch0",
         level=4,
         category="dt",
+        purpose="test",
         source=RtspSettings(url="rtsp://127.0.0.1/none"),
         spec=spec,
         segment_ns=60 * NS_PER_S,

@@ -1,4 +1,4 @@
-"""What a technician sees who asks for help or mistypes: one screen, an example per verb, exit code 64."""
+"""What a person sees who asks for help or mistypes: verbs by who needs them, examples, exit code 64."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from agent import __version__
 from agent.cli.exits import Exit
-from agent.cli.main import VERBS, _parser
+from agent.cli.main import GROUPS, VERBS, _parser
 from tests.fakes.agents import ROOT, cli
 from tests.fakes.clips import write_clip
 
@@ -33,9 +33,12 @@ def on_a_terminal(*arguments: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_the_help_fits_one_screen() -> None:
+def test_the_help_is_short_and_by_who_needs_it() -> None:
     lines = on_a_terminal("--help")
-    assert len(lines) <= 24
+    assert len(lines) <= len(VERBS) + len(GROUPS) + 10
+    for title, rows in GROUPS:
+        place = lines.index(f"{title}:")
+        assert [line.split()[0] for line in lines[place + 1 :][: len(rows)]] == [name for name, _ in rows]
     assert max(map(len, lines)) <= 80
     text = "\n".join(lines)
     for name, purpose in VERBS:

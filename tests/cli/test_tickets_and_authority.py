@@ -65,6 +65,8 @@ def test_audit_of_a_sound_authority(house: Path) -> None:
         (("unwrap", "{house}/nothing", "-o", "{house}/new"), "file.unreadable"),
         (("unwrap", "{house}/agent.toml", "-o", "{house}/new"), "seal.age-header"),
         (("destroy", "nonsense", "--reason", "x"), "authority.unknown-ticket"),
+        (("destroy", "x", "--reason", "x", "--manifest", "{house}/agent.toml"), "authority.bad-manifest"),
+        (("withdraw", "nonsense", "--reason", "x", "-o", "{house}/new"), "authority.unknown-ticket"),
     ],
 )
 def test_what_is_refused_leaves_the_record_alone(house: Path, arguments: tuple[str, ...], code: str) -> None:
@@ -122,5 +124,29 @@ def test_an_inner_layer_that_is_not_there(tmp_path: Path) -> None:
     box = make_box(tmp_path)
     recording = "01a20b87-3fc9-73f8-8307-89737bba7342"
     where = ("--unwrapped", str(tmp_path / "none"), "-o", str(tmp_path / "out"))
-    done = cli("open", recording, "-i", str(box.custodian), *where, "-c", str(box.config))
+    done = cli("open", recording, "-i", str(box.custodian), *where, "-c", str(box.config), *box.access)
     assert (done.returncode, told(done.stderr, "open.no-inner")) == (1, True)
+
+
+def test_a_withdrawn_ticket_reaches_the_box_before_it_is_destroyed(tmp_path: Path) -> None:
+    made = cli("authority", "init", "-d", str(tmp_path / "ka"), "--name", "h1")
+    box = make_box(tmp_path, extra=f'[tickets]\nauthority = "{made.stdout.strip()}"\n')
+    place = ("-c", str(box.config))
+    assert cli("authority", "issue", *ka(tmp_path), *ISSUE, "-o", str(tmp_path / "b")).returncode == 0
+    assert cli("tickets", "import", str(tmp_path / "b"), *place).returncode == 0
+    ticket = json.loads(cli("authority", "list", "--json", *ka(tmp_path)).stdout)[0]["id"]
+    early = cli("authority", "destroy", ticket, "--unspent", "--reason", "stolen", *ka(tmp_path))
+    assert (early.returncode, told(early.stderr, "authority.not-withdrawn")) == (1, True)
+    words = ("withdraw", ticket, "--reason", "stolen", *ka(tmp_path), "-o", str(tmp_path / "list"))
+    assert cli("authority", *words).returncode == 0
+    for _ in range(2):  # the same list again changes nothing
+        taken = cli("tickets", "import", str(tmp_path / "list"), *place)
+        assert (taken.returncode, taken.stderr) == (0, "")
+        assert taken.stdout.startswith("1 tickets are withdrawn")
+    assert "1 of 2 left, until" in cli("tickets", "status", *place).stdout
+    assert f"{ticket}  recording  level 4  withdrawn" in cli("authority", "list", *ka(tmp_path)).stdout
+    gone = cli("authority", "destroy", ticket, "--unspent", "--reason", "stolen", *ka(tmp_path))
+    assert gone.returncode == 0, gone.stderr
+    (tmp_path / "list").write_bytes((tmp_path / "list").read_bytes().replace(ticket.encode(), b"x" * 36))
+    forged = cli("tickets", "import", str(tmp_path / "list"), *place)
+    assert (forged.returncode, told(forged.stderr, "tickets.forged")) == (1, True)

@@ -58,7 +58,9 @@ def test_recordings_for_people(recorded: Recorded) -> None:
     assert "  closed  conforming" in line
 
 
-@pytest.mark.parametrize("verb", [("recordings",), ("verify",), ("open", "x", "-i", "k", "-o", "o")])
+@pytest.mark.parametrize(
+    "verb", [("recordings",), ("verify",), ("open", "x", "-i", "k", "-o", "o", "--purpose", "p")]
+)
 def test_a_vault_that_is_not_there(tmp_path: Path, recorded: Recorded, verb: tuple[str, ...]) -> None:
     arguments = [str(recorded.box.custodian) if word == "k" else word for word in verb]
     place = [str(tmp_path)] if verb[0] == "verify" else ["--vault", str(tmp_path)]
@@ -175,6 +177,7 @@ def test_verify_with_a_key_that_is_none(tmp_path: Path, recorded: Recorded, cont
 
 def opened(recorded: Recorded, output: str, *more: str) -> subprocess.CompletedProcess[str]:
     key = str(recorded.box.custodian)
+    more = (*recorded.box.access, *more)
     return clean(cli("open", recorded.recording, "-i", key, "-o", output, *config(recorded), *more))
 
 
@@ -184,13 +187,15 @@ def test_open_writes_one_file_that_plays(recorded: Recorded, tmp_path: Path) -> 
     count = frames(recorded)
     segments = len(recorded.box.leaves(LeafType.SEGMENT))
     assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr == f"{count} frames from {segments} segments, 0 cut short, 1 part\n"
+    [told, recorded_in] = done.stderr.splitlines()
+    assert told == f"{count} frames from {segments} segments, 0 cut short, 1 part"
+    assert recorded_in.endswith(f" is recorded signed in {out}.access.note")
     assert count_playable_frames(out.read_bytes()) == count
     assert out.stat().st_mode & 0o777 == 0o600
 
 
-def test_open_to_standard_output(recorded: Recorded) -> None:
-    key = ("-i", str(recorded.box.custodian))
+def test_open_to_standard_output(recorded: Recorded, tmp_path: Path) -> None:
+    key = ("-i", str(recorded.box.custodian), *recorded.box.access, "--record", str(tmp_path / "record"))
     done = subprocess.run(
         [
             sys.executable,
@@ -217,7 +222,8 @@ def test_open_never_overwrites(recorded: Recorded, tmp_path: Path) -> None:
     done = opened(recorded, str(out))
     assert done.returncode == Exit.FAILED
     assert out.read_bytes() == b"precious"
-    assert "File exists [file.exists]" in done.stderr
+    assert "exists already [file.exists]" in done.stderr
+    assert list(tmp_path.iterdir()) == [out]
     assert "what to do: choose another name, or move the old file away first" in done.stderr
 
 
@@ -252,7 +258,8 @@ def test_open_of_a_damaged_vault_leaves_out_and_tells(
 )
 def test_open_of_what_is_not_there(recorded: Recorded, tmp_path: Path, recording: str, code: str) -> None:
     key = str(recorded.box.custodian)
-    done = clean(cli("open", recording, "-i", key, "-o", str(tmp_path / "out"), *config(recorded)))
+    more = (*config(recorded), *recorded.box.access)
+    done = clean(cli("open", recording, "-i", key, "-o", str(tmp_path / "out"), *more))
     assert done.returncode == 1
     assert f"[{code}]" in done.stderr
     assert not (tmp_path / "out").exists()
@@ -265,9 +272,8 @@ def test_open_with_a_key_that_is_none_does_not_show_it(
     key = tmp_path / "key"
     if content is not None:
         key.write_text(content)
-    done = clean(
-        cli("open", recorded.recording, "-i", str(key), "-o", str(tmp_path / "out"), *config(recorded))
-    )
+    more = (*config(recorded), *recorded.box.access)
+    done = clean(cli("open", recorded.recording, "-i", str(key), "-o", str(tmp_path / "out"), *more))
     assert done.returncode == 1
     assert "PLANTED" not in done.stderr and "no key at all" not in done.stderr
     assert ("[open.no-key]" if content is None else "[seal.bad-identity]") in done.stderr

@@ -17,9 +17,10 @@ from agent.device.drivers import open_source
 from agent.host.clock import SystemClock
 from agent.model.media import Accepted, Captured
 from agent.model.ports.source import Source
-from agent.model.source_settings import FileSettings, Pace, RtspSettings, SyntheticSettings
+from agent.model.source_settings import FileSettings, OnvifSettings, Pace, RtspSettings, SyntheticSettings
 from agent.model.spec import Codec
 from tests.fakes.clips import write_clip
+from tests.fakes.onvif_camera import PASSWORD, USER, onvif_camera
 from tests.fakes.rtsp import rtsp_server
 
 Opener = Callable[[], AbstractContextManager[Source]]
@@ -33,6 +34,15 @@ def _rtsp(codec: str, *, audio: bool = False) -> Iterator[Source]:
         closing(open_source(RtspSettings(url=server.url), SystemClock())) as source,
     ):
         yield source
+
+
+@contextmanager
+def _onvif() -> Iterator[Source]:
+    with rtsp_server(user=USER, password=PASSWORD) as server, onvif_camera() as camera:
+        camera.stream_uri = server.url
+        settings = OnvifSettings(url=camera.url, username=USER, password=PASSWORD)
+        with closing(open_source(settings, SystemClock())) as source:
+            yield source
 
 
 @contextmanager
@@ -54,6 +64,7 @@ OPENERS: list[object] = [
     pytest.param(lambda _: _rtsp("h264"), Codec.H264, id="rtsp-h264", marks=_GST),
     pytest.param(lambda _: _rtsp("h265"), Codec.H265, id="rtsp-h265", marks=_GST),
     pytest.param(lambda _: _rtsp("h264", audio=True), Codec.H264, id="rtsp-with-audio", marks=_GST),
+    pytest.param(lambda _: _onvif(), Codec.H264, id="onvif", marks=_GST),
     pytest.param(lambda p: _file(p / "a.mp4", pace=Pace.REAL_TIME), Codec.H264, id="file-real-time"),
     pytest.param(lambda p: _file(p / "a.mp4", pace=Pace.FAST), Codec.H264, id="file-fast"),
     pytest.param(lambda p: _file(p / "a.mp4", pace=Pace.FAST, b_frames=2), Codec.H264, id="file-b-frames"),

@@ -20,11 +20,13 @@ from typing import Any
 
 from agent.formats.ledger_v1 import Leaf, LeafType
 from agent.ledger.check import read_leaves
+from agent.ledger.signing import SigningKey
 from agent.model.errors import AgentError
 from agent.runtime.verify import VerifyReport, verify_vault
 
 ROOT = Path(__file__).resolve().parents[2]
 SYNTHETIC = 'kind = "synthetic"\nwidth = 640\nheight = 360\nrate = "25"\nbitrate_bps = 1000000\ngop_s = 0.4\n'
+PLAN = 'plan = { scene = "imaging-diagnosis", place = ["lab"], responsible = "tester", policy = "test-1" }'
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,11 @@ class Box:
     @property
     def custodian(self) -> Path:
         return self.root / "custodian.txt"
+
+    @property
+    def access(self) -> tuple[str, ...]:
+        """What `edgeward open` must know of who opens, and why."""
+        return ("--purpose", "test", "--sign", str(self.root / "operator.key"))
 
     def status(self) -> Mapping[str, Any]:
         try:
@@ -73,8 +80,9 @@ def make_box(
     channels: int = 1,
     extra: str = "",
 ) -> Box:
-    """Writes a configuration and a custodian's key."""
+    """Writes a configuration, a custodian's key and an operator's."""
     box = Box(root)
+    SigningKey.generate(os.urandom(32), "edgeward.operator/tester").save(root / "operator.key")
     made = cli("keygen", "-o", str(box.custodian))
     parts = [
         f'[box]\nid = "test-box"\nstate_dir = "{root}/state"\nvault_dir = "{root}/vault"\n'
@@ -85,7 +93,7 @@ def make_box(
     ]
     parts += [
         f'[[channel]]\nid = "ch{number}"\ncategory = "dt"\nlevel = 4\npurpose = "test"\n'
-        f'lawful_basis = "test"\n[channel.source]\n{source}\n[channel.spec]\n{spec}'
+        f'lawful_basis = "test"\n{PLAN}\n[channel.source]\n{source}\n[channel.spec]\n{spec}'
         for number in range(channels)
     ]
     box.config.write_text("\n".join(parts))

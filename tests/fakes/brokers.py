@@ -19,6 +19,7 @@ from pathlib import Path
 from agent.demo.broker import TOML
 
 LOOPBACK = "127.0.0.1"
+SHIPPED = Path(__file__).parents[2] / "systemd" / "mosquitto"
 START_S = 15.0
 _IOTCORE_CHILD = """
 import sys
@@ -53,6 +54,13 @@ class BrokerProcess:
         self._command = list(command)
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process that runs now. RuntimeError when none does."""
+        if self._process is None:
+            raise RuntimeError(f"{self.name} does not run")
+        return self._process.pid
 
     def start(self) -> None:
         """Run it and wait until it accepts connections."""
@@ -110,8 +118,33 @@ def mosquitto_broker(folder: Path, *, acl: str | None = None, passwords: str | N
             lines.append(f"{option} {file}")
     config = folder / "mosquitto.conf"
     config.write_text("\n".join(lines) + "\n")
-    program = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin") or "mosquitto"
-    return BrokerProcess("mosquitto", [program, "-c", str(config)], port, folder / "mosquitto.log")
+    return BrokerProcess("mosquitto", [_mosquitto(), "-c", str(config)], port, folder / "mosquitto.log")
+
+
+def shipped_broker(folder: Path, *, uncomment: Sequence[str] = ()) -> BrokerProcess:
+    """mosquitto with the files of systemd/mosquitto, not started; only paths and the port are other ones.
+
+    `folder` holds ca.pem, broker.pem, broker.key. Lines of either file that begin with a text of
+    `uncomment` behind their `#` are switched on.
+    """
+    port = free_port()
+    for name in ("edgeward.conf", "edgeward.acl"):
+        text = (SHIPPED / name).read_text()
+        for wanted in uncomment:
+            text = text.replace(f"\n#{wanted}", f"\n{wanted}")
+        text = text.replace("\nlistener 8883\n", f"\nlistener {port} {LOOPBACK}\n")
+        (folder / name).write_text(text.replace("/etc/mosquitto/edgeward/", f"{folder}/"))
+    # What Debian's /etc/mosquitto/mosquitto.conf says around it.
+    main = [f"persistence_location {folder}/", "log_type all"]
+    if os.geteuid() == 0:
+        main.append("user root")
+    config = folder / "mosquitto.conf"
+    config.write_text("\n".join(main) + "\n" + (folder / "edgeward.conf").read_text())
+    return BrokerProcess("mosquitto", [_mosquitto(), "-c", str(config)], port, folder / "mosquitto.log")
+
+
+def _mosquitto() -> str:
+    return shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin") or "mosquitto"
 
 
 def iotcore_broker(folder: Path) -> BrokerProcess:

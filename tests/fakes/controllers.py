@@ -35,6 +35,10 @@ class Controller:
         self._client.disconnect()
         self._client.loop_stop()
 
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Returns when the broker has it."""
+        self._client.publish(topic, payload, qos=1).wait_for_publish(20)
+
     def messages(self, part: str) -> list[dict[str, Any]]:
         return [mqtt_v1.decode(data) for topic, data, _, _ in list(self.got) if part in topic and data]
 

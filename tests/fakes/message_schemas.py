@@ -28,8 +28,8 @@ _KNOWN = {
 
 def schema_of(topic: str) -> str:
     """The name of the schema for messages on `topic`."""
-    _, _, _, _, kind, type_ = topic.split("/")
-    if kind in ("a", "status", "birth"):
+    _, _, _, _, kind, type_ = topic.split("/", 5)
+    if kind in ("a", "status", "birth", "res", "check"):
         return kind
     return f"{kind}-{type_}"
 

@@ -15,6 +15,7 @@ import pytest
 
 from agent.authority.disk import Disk, SystemDisk
 from agent.authority.door import create, opened
+from agent.authority.spent import Use
 from agent.authority.store import Order
 from agent.formats.tickets_v1 import TicketClass
 from agent.model.errors import Refuse
@@ -101,7 +102,9 @@ class House:
 
     def destroy(self, ticket: str, disk: Disk) -> None:
         with opened(self.directory, self.epoch_key, disk) as authority:
-            authority.destroy([ticket], "over", START_WALL_NS, os.urandom)
+            [batch] = [one.batch for one in authority.batches() if ticket in {t.id for t in one.tickets}]
+            uses = [Use(ticket=ticket, batch=batch, day="2026-01-01")]
+            authority.destroy([ticket], "over", START_WALL_NS, os.urandom, uses=uses)
 
     def opening(self) -> set[str]:
         """The tickets whose capsules open now; the directory must be sound."""

@@ -49,6 +49,7 @@ category = "dt"
 level = 4
 purpose = "test"
 lawful_basis = "test"
+plan = {{ scene = "imaging-diagnosis", place = ["test-room"], responsible = "tester", policy = "test-1" }}
 [channel.source]
 kind = "rtsp"
 url = "rtsp://127.0.0.1:1/cam"

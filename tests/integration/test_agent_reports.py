@@ -147,5 +147,9 @@ def test_an_alarm_is_taken_back_after_a_restart(tmp_path: Path, broker: BrokerPr
     _checked(controller)
     raised = box.leaves(LeafType.ALARM_RAISED)
     closed = box.leaves(LeafType.ALARM_CLOSED)
-    assert [leaf.body["code"] for leaf in raised] == ["source.missing"]
+    assert [leaf.body["code"] for leaf in raised] == [
+        "source.missing",
+        "audit.log-gap",
+        "audit.configuration",
+    ]
     assert [(leaf.body["code"], leaf.body["why"]) for leaf in closed] == [("source.missing", "restart")]

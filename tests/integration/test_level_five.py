@@ -64,7 +64,7 @@ def directory(box: Box, channel: str) -> Path:
 
 def open_with(box: Box, channel: str, key: Path, out: Path) -> subprocess.CompletedProcess[str]:
     recording = directory(box, channel).name
-    return cli("open", recording, "-i", str(key), "-o", str(out), "--vault", str(box.vault))
+    return cli("open", recording, "-i", str(key), "-o", str(out), "--vault", str(box.vault), *box.access)
 
 
 def test_each_level_has_its_suite_from_key_to_ledger(tmp_path: Path) -> None:
@@ -145,8 +145,9 @@ def test_what_a_kill_left_is_entered_with_its_suite(tmp_path: Path) -> None:
     assert box.verify().result == "ok-with-gaps"
     out = tmp_path / "out.mp4"
     opened = cli(
-        "open", before["ch1"], "-i", str(post_quantum_key(box)), "-o", str(out), "--vault", str(box.vault)
-    )
+        "open", before["ch1"], "-i", str(post_quantum_key(box)), "-o", str(out), "--vault", str(box.vault),
+        *box.access,
+    )  # fmt: skip
     assert opened.returncode in (0, 3), opened.stderr
     assert out.stat().st_size > 0
 

@@ -20,12 +20,14 @@ import pytest
 from agent.formats import mqtt_v1
 from agent.link import session, wire
 from agent.link.client import Link, LinkSettings, Secret
+from agent.link.inbox import Inbox
 from agent.link.outbox import Outbox
 from agent.model.errors import Retry
 from agent.model.outgoing import Json, Outgoing, Priority
 from agent.model.times import ClockQuality, Instant
 from tests.fakes.brokers import BrokerProcess, iotcore_broker, mosquitto_broker, running, wait_until
 from tests.fakes.controllers import Controller
+from tests.fakes.message_schemas import check_schema
 
 BOX = "box-1"
 ROOT = Path(__file__).parents[2]
@@ -69,13 +71,13 @@ def controller(broker: BrokerProcess) -> Iterator[Controller]:
 class Box:
     """The keeper's side: an outbox and a link."""
 
-    def __init__(self, folder: Path, broker: BrokerProcess, **more: Any) -> None:
+    def __init__(self, folder: Path, broker: BrokerProcess, inbox: Inbox | None = None, **more: Any) -> None:
         self.path = folder / "outbox.db"
         self.outbox = Outbox.open(self.path, BOX, "boot-a")
         self.births = 0
         self.broken_births = 0
         settings = LinkSettings(host=broker.host, port=broker.port, box=BOX, **{"tls": False, **more})
-        self.link = Link(settings, self.path, "boot-a", CLOCK, self._birth, lambda: 0.0)
+        self.link = Link(settings, self.path, "boot-a", CLOCK, self._birth, lambda: 0.0, inbox)
 
     def put(self, message: Outgoing) -> int:
         seq = self.outbox.put(message, CLOCK.now())
@@ -169,6 +171,49 @@ def test_birth_then_online_then_the_rest_and_offline_at_the_end(
         f"edgeward/v1/{BOX}/_/status/box": True,
     }
     assert box.outbox.depth(CLOCK.now()).total_rows == 0
+
+
+def test_a_stop_with_a_backlog_says_draining_before_the_goodbye(
+    idle_broker: BrokerProcess, make_box: Callable[..., Box], listening: Event
+) -> None:
+    box = make_box(idle_broker)
+    for number in range(200):
+        box.event(number)
+    listening.clear()
+    idle_broker.start()
+    controller = Controller(idle_broker)
+    try:
+        box.link.start()
+        listening.set()
+        wait_until(lambda: controller.events(), "the backlog runs")
+        assert box.link.stop(10)
+        wait_until(lambda: controller.statuses()[-1] == ("offline", "stopped"), "goodbye")
+        assert controller.statuses() == [("online", None), ("draining", None), ("offline", "stopped")]
+        check_schema("status", controller.messages("/status/box")[1])
+    finally:
+        controller.close()
+
+
+def test_the_controllers_wish_for_births_reaches_the_inbox(
+    broker: BrokerProcess, controller: Controller, make_box: Callable[..., Box]
+) -> None:
+    woken = Event()
+    inbox = Inbox(woken.set)
+    box = make_box(broker, inbox=inbox)
+    box.link.start()
+    wait_until(lambda: box.link.connected and controller.statuses(), "on line")
+    controller.publish(mqtt_v1.REBIRTH_TOPIC, b'{"v":1,"window_s":0}')
+    assert woken.wait(20)
+    [wish], lost = inbox.take(10)
+    assert (wish.topic, mqtt_v1.decode_rebirth(wish.payload), wish.retained, lost) == (
+        mqtt_v1.REBIRTH_TOPIC,
+        0,
+        False,
+        0,
+    )
+    births = box.births
+    box.link.rebirth(0.0)
+    wait_until(lambda: len(controller.messages("/birth/")) == births + 1, "the birth came again")
 
 
 _CHILD = """

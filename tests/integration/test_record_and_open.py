@@ -24,8 +24,9 @@ def test_synthetic_camera_is_recorded_verified_and_opened(tmp_path: Path) -> Non
     assert abs(recording.frames - recording.frames_expected) <= 1
     out = tmp_path / "out.mp4"
     opened = cli(
-        "open", recording.recording, "-i", str(box.custodian), "-o", str(out), "--vault", str(box.vault)
-    )
+        "open", recording.recording, "-i", str(box.custodian), "-o", str(out), "--vault", str(box.vault),
+        *box.access,
+    )  # fmt: skip
     assert opened.returncode == 0, opened.stderr
     assert f"{recording.frames} frames" in opened.stderr
 
@@ -75,7 +76,8 @@ def test_wrong_custodian_key_opens_nothing(tmp_path: Path) -> None:
     assert cli("keygen", "-o", str(stranger)).returncode == 0
     [recording] = box.verify().recordings
     out = tmp_path / "out.mp4"
-    opened = cli("open", recording.recording, "-i", str(stranger), "-o", str(out), "--vault", str(box.vault))
+    where = ("-o", str(out), "--vault", str(box.vault))
+    opened = cli("open", recording.recording, "-i", str(stranger), *where, *box.access)
     assert opened.returncode == 1
     assert "seal.no-matching-key" in opened.stderr
     assert not out.exists()

@@ -83,8 +83,9 @@ class Hospital:
 
     def open(self, recording: str, *keys: str, vault: Path | None = None) -> subprocess.CompletedProcess[str]:
         out = self.root / "out.mp4"
-        out.unlink(missing_ok=True)
-        place = ("--vault", str(vault or self.box.vault), "-o", str(out))
+        for left in (out, self.root / "out.mp4.access.note"):
+            left.unlink(missing_ok=True)
+        place = ("--vault", str(vault or self.box.vault), "-o", str(out), *self.box.access)
         done = cli("open", recording, "-i", str(self.box.custodian), *keys, *place)
         assert "Traceback" not in done.stderr
         assert out.exists() == (done.returncode == 0)
@@ -121,7 +122,10 @@ def test_destroying_a_ticket_shreds_every_copy_and_no_other_recording(hospital: 
 
     vault = Path(shutil.copytree(hospital.box.vault, hospital.root / "backup-of-the-vault"))
     shutil.copytree(hospital.root / "authority", hospital.root / "backup-of-the-authority")
-    hospital.authority("destroy", ticket, "--reason", "day 90")
+    unproved = hospital.authority("destroy", other["ticket"], "--reason", "x", code=1)
+    assert "authority.maybe-unspent" in unproved.stderr
+    proof = ("--manifest", str(hospital.directory(name) / "manifest.json"))
+    hospital.authority("destroy", ticket, "--reason", "day 90", *proof)
 
     for copy in (hospital.box.vault, vault):
         capsule = str(hospital.directory(name, copy) / "capsule.age")
@@ -213,7 +217,7 @@ def test_stock_age_opens_both_layers_for_who_has_both_keys(small: Small) -> None
     assert key.startswith(b"AGE-SECRET-KEY-1")
     opened = cli(
         "open", str(opening.body["recording"]), "-i", str(small.box.custodian), "-i", str(ticket),
-        "-o", str(small.box.root / "out.mp4"), "--vault", str(small.box.vault),
+        "-o", str(small.box.root / "out.mp4"), "--vault", str(small.box.vault), *small.box.access,
     )  # fmt: skip
     assert opened.returncode == 0, opened.stderr
 
@@ -254,7 +258,7 @@ def test_bad_batches_are_refused_while_it_records_and_a_good_one_is_seen(small: 
     out = small.box.root / "out.mp4"
     opened = cli(
         "open", str(opening.body["recording"]), "-i", str(small.box.custodian), "-o", str(out),
-        "--vault", str(small.box.vault),
+        "--vault", str(small.box.vault), *small.box.access,
     )  # fmt: skip
     assert opened.returncode == 0, "an emergency capsule is sealed to custodians only"
     assert small.box.verify().result == "ok"

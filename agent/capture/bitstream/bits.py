@@ -37,7 +37,8 @@ CHROMA_UNITS = ((1, 1), (2, 2), (2, 1), (1, 1))
 class PictureSize:
     """What a sequence parameter set says. Width and height are cropped, as a player shows them.
 
-    `sar` is the pixel aspect and `full_range` the colour range; None when the stream doesn't say.
+    `sar` is the pixel aspect, `full_range` the colour range and `interlaced` whether pictures may be coded
+    as two fields; None when the stream doesn't say.
     """
 
     width: int
@@ -46,6 +47,7 @@ class PictureSize:
     level_idc: int
     sar: Fraction | None
     full_range: bool | None
+    interlaced: bool | None
 
 
 class BadBits(ValueError):

@@ -77,7 +77,7 @@ def _parse(bits: BitReader) -> PictureSize:
         sar, full_range = aspect_and_range(bits) if bits.flag() else (None, None)
     except BadBits:
         sar, full_range = None, None
-    return PictureSize(width, height, profile, level, sar, full_range)
+    return PictureSize(width, height, profile, level, sar, full_range, interlaced=field_factor == 2)
 
 
 def _chroma_and_scaling(bits: BitReader) -> tuple[int, bool]:

@@ -66,7 +66,7 @@ def _parse(bits: BitReader) -> PictureSize:
     if layers > 6:
         raise BadBits("more than seven temporal layers")
     bits.flag()
-    profile, level = _profile_and_level(bits, layers)
+    profile, level, interlaced = _profile_tier_level(bits, layers)
     bits.ue(15)
     chroma = bits.ue(3)
     if chroma == 3:
@@ -82,20 +82,24 @@ def _parse(bits: BitReader) -> PictureSize:
         sar, full_range = _tail(bits, layers)
     except BadBits:
         sar, full_range = None, None
-    return PictureSize(width, height, profile, level, sar, full_range)
+    return PictureSize(width, height, profile, level, sar, full_range, interlaced)
 
 
-def _profile_and_level(bits: BitReader, layers: int) -> tuple[int, int]:
+def _profile_tier_level(bits: BitReader, layers: int) -> tuple[int, int, bool | None]:
+    """Profile, level, and the scan of the source (7.3.3); the source flags 0 0 and 1 1 say nothing."""
     bits.bits(3)
     profile = bits.bits(5)
-    bits.bits(80)
+    bits.bits(32)
+    progressive, fields = bits.flag(), bits.flag()
+    interlaced = fields if progressive != fields else None
+    bits.bits(46)
     level = bits.bits(8)
     present = [(bits.flag(), bits.flag()) for _ in range(layers)]
     if layers:
         bits.bits(2 * (8 - layers))
     for has_profile, has_level in present:
         bits.bits(88 * has_profile + 8 * has_level)
-    return profile, level
+    return profile, level, interlaced
 
 
 def _tail(bits: BitReader, layers: int) -> tuple[Fraction | None, bool | None]:

@@ -1,7 +1,7 @@
 """Rule `audio`: no sound is recorded (STD 6.2, minimum necessary; voices identify people).
 
-Guarantees: sound in what was written is nonconforming. What the source offers doesn't count: dropping it
-is how the rule is kept.
+Guarantees: sound in what was written is nonconforming. A source that sends sound is degraded, although
+it is dropped: the microphone is on, the sound crosses the network, and somebody should switch it off.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ RULE = "audio"
 
 def judge(spec: CollectionSpec, facts: Observed) -> Finding | None:
     """Judged always. `forbid` is the only audio rule so far."""
-    return Finding(
-        rule=RULE,
-        grade=Grade.NONCONFORMING if facts.has_audio_in_output else Grade.CONFORMING,
-        measured="audio present" if facts.has_audio_in_output else "no audio",
-        required=spec.audio.value,
-    )
+    grade, measured = Grade.CONFORMING, "no audio"
+    if facts.has_audio_in_output:
+        grade, measured = Grade.NONCONFORMING, "audio present"
+    elif facts.source_has_audio:
+        grade, measured = Grade.DEGRADED, "the source sends audio; it is dropped"
+    return Finding(rule=RULE, grade=grade, measured=measured, required=spec.audio.value)

@@ -1,4 +1,4 @@
-"""`edgeward authority init | issue | list | unwrap | destroy | audit`: the key authority, off line."""
+"""`edgeward authority init | issue | list | unwrap | withdraw | destroy | audit`: it works off line."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from agent.authority.disk import SystemDisk
 from agent.authority.door import EPOCH_NAME, create, opened
+from agent.authority.spent import use_in
 from agent.authority.store import Authority, Order
 from agent.cli.exits import Exit
 from agent.formats.tickets_v1 import TicketClass
@@ -43,7 +44,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
     unwrap.add_argument("capsule", type=Path, metavar="CAPSULE", help="a recording's capsule.age")
     unwrap.add_argument("--ticket", metavar="ID", help="default: try all that live")
     unwrap.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="a new file")
+    withdraw = _action(actions, "withdraw", "take tickets back that no box has given out")
+    withdraw.add_argument("ticket", nargs="+", metavar="TICKET_ID")
+    withdraw.add_argument("--reason", required=True, metavar="TEXT", help="goes into the record")
+    withdraw.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help="a new file: the list for the boxes"
+    )
     destroy = _action(actions, "destroy", "shred what these tickets close, for ever")
+    destroy.add_argument(
+        "--manifest",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="manifest.json of the recording that used a ticket, once for each ticket",
+    )
+    destroy.add_argument(
+        "--unspent",
+        action="store_true",
+        help="withdrawn tickets: every box in their scope has imported the list, or is gone",
+    )
     destroy.add_argument("ticket", nargs="+", metavar="TICKET_ID")
     destroy.add_argument("--reason", required=True, metavar="TEXT", help="goes into the record")
     audit = _action(actions, "audit", "check record, batches and wrapped keys")
@@ -86,13 +106,10 @@ def run(arguments: argparse.Namespace) -> int:
                 return _list(authority, as_json=arguments.json)
             case "unwrap":
                 return _unwrap(authority, arguments, wall_ns)
+            case "withdraw":
+                return _withdraw(authority, arguments, wall_ns)
             case "destroy":
-                epoch = authority.destroy(arguments.ticket, arguments.reason, wall_ns, os.urandom)
-                print(
-                    f"destroyed {len(set(arguments.ticket))} tickets; epoch {epoch} holds; "
-                    f"head {authority.record.head}"
-                )
-                return Exit.OK
+                return _destroy(authority, arguments, wall_ns)
             case _:
                 return _audit(authority, arguments)
 
@@ -113,27 +130,39 @@ def _issue(authority: Authority, arguments: argparse.Namespace, wall_ns: int) ->
     return Exit.OK
 
 
+def _withdraw(authority: Authority, arguments: argparse.Namespace, wall_ns: int) -> int:
+    _must_be_new(arguments.output)
+    data = authority.withdraw(arguments.ticket, arguments.reason, wall_ns, os.urandom)
+    _write_new(arguments.output, data, 0o644)
+    print("import the file at every box of the scope: edgeward tickets import FILE; then destroy --unspent")
+    return Exit.OK
+
+
+def _destroy(authority: Authority, arguments: argparse.Namespace, wall_ns: int) -> int:
+    uses = [use_in(_bytes_of(path)) for path in arguments.manifest]
+    epoch = authority.destroy(
+        arguments.ticket, arguments.reason, wall_ns, os.urandom, uses=uses, unspent=arguments.unspent
+    )
+    print(
+        f"destroyed {len(set(arguments.ticket))} tickets; epoch {epoch} holds; head {authority.record.head}"
+    )
+    return Exit.OK
+
+
 def _list(authority: Authority, *, as_json: bool) -> int:
     rows = list(authority.states())
     if as_json:
         print(json.dumps([asdict(row) for row in rows]))
         return Exit.OK
     for row in rows:
-        state = "destroyed" if row.destroyed else "alive"
+        state = "destroyed" if row.destroyed else "withdrawn" if row.withdrawn else "alive"
         used = f", unwrapped {row.unwrapped} times" if row.unwrapped else ""
         print(f"{row.id}  {row.kind}  level {row.max_level}  {state}{used}  batch {row.batch}")
     return Exit.OK
 
 
 def _unwrap(authority: Authority, arguments: argparse.Namespace, wall_ns: int) -> int:
-    try:
-        capsule = arguments.capsule.read_bytes()
-    except OSError as error:
-        raise Refuse(
-            "file.unreadable",
-            f"{arguments.capsule} can't be read: {error.strerror}",
-            "check its path and owner",
-        ) from None
+    capsule = _bytes_of(arguments.capsule)
     _must_be_new(arguments.output)
     found = authority.unwrap(capsule, arguments.ticket, wall_ns)
     _write_new(arguments.output, found.inner, 0o600)
@@ -157,6 +186,15 @@ def _audit(authority: Authority, arguments: argparse.Namespace) -> int:
     depth = "" if with_key else ", without the epoch key: wrapped files were not opened"
     print(f"{len(entries)} entries, epoch {authority.epoch}, head {authority.record.head}{depth}")
     return Exit.FAILED if problems else Exit.OK
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Refuse(
+            "file.unreadable", f"{path} can't be read: {error.strerror}", "check its path and owner"
+        ) from None
 
 
 def _must_be_new(path: Path) -> None:

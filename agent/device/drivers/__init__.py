@@ -11,11 +11,18 @@ from typing import Protocol, cast
 
 from agent.model.ports.clock import Clock
 from agent.model.ports.source import Source
-from agent.model.source_settings import FileSettings, RtspSettings, SourceSettings, SyntheticSettings
+from agent.model.source_settings import (
+    FileSettings,
+    OnvifSettings,
+    RtspSettings,
+    SourceSettings,
+    SyntheticSettings,
+)
 
 # (settings class, kind, module). A module has `open_source(settings, clock)`.
 DRIVERS: tuple[tuple[type[SourceSettings], str, str], ...] = (
     (RtspSettings, "rtsp", "agent.device.drivers.rtsp"),
+    (OnvifSettings, "onvif", "agent.device.drivers.onvif"),
     (FileSettings, "file", "agent.device.drivers.file"),
     (SyntheticSettings, "synthetic", "agent.device.drivers.synthetic"),
 )

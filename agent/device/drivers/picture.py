@@ -1,4 +1,5 @@
-"""The synthetic picture: colour bars, moving parts, a big frame counter and a clock.
+"""The synthetic picture: colour bars, moving parts, a big frame counter and a clock; and what can be wrong
+with it: black, a hand over the lens, out of focus, a "no signal" card.
 
 Guarantees: pure and deterministic: the same number and text give the same bytes; works for every even
 size from 32x32 up. The result is one YUV 4:2:0 picture as PyAV takes it (`yuv420p`, limited range).
@@ -18,6 +19,8 @@ _BARS = (
 )  # fmt: skip
 _WHITE = 235
 _BLACK = 16
+# Y, U, V of the plain cards (BT.601).
+CARDS = {"blue": (41, 240, 110), "white": (235, 128, 128)}
 _GLYPH_HEIGHT = 7
 _GLYPH_PITCH = 6
 _FONT = {
@@ -27,6 +30,7 @@ _FONT = {
     "9": (14, 17, 17, 15, 1, 2, 12), ":": (0, 4, 4, 0, 4, 4, 0), "-": (0, 0, 0, 31, 0, 0, 0),
     ".": (0, 0, 0, 0, 0, 4, 4), "#": (10, 10, 31, 10, 31, 10, 10), "A": (14, 17, 17, 31, 17, 17, 17),
     "C": (14, 17, 16, 16, 16, 17, 14), "D": (28, 18, 17, 17, 17, 18, 28), "E": (31, 16, 16, 30, 16, 16, 31),
+    "G": (14, 17, 16, 23, 17, 17, 14), "L": (16, 16, 16, 16, 16, 16, 31),
     "H": (17, 17, 17, 31, 17, 17, 17), "I": (14, 4, 4, 4, 4, 4, 14), "N": (17, 25, 21, 19, 17, 17, 17),
     "O": (14, 17, 17, 17, 17, 17, 14), "P": (30, 17, 17, 30, 16, 16, 16), "S": (15, 16, 16, 14, 1, 1, 30),
     "T": (31, 4, 4, 4, 4, 4, 4), "U": (17, 17, 17, 17, 17, 17, 14), "Y": (17, 17, 10, 4, 4, 4, 4),
@@ -68,6 +72,41 @@ class Painter:
         flat[: self.width * self.height] = _BLACK
         return flat.reshape(self.height * 3 // 2, self.width)
 
+    def card(self, kind: str) -> Plane:
+        """What a grabber shows without a signal: a blue or white screen with text, or plain `bars`."""
+        planes = [_bars(self.width, self.height, 0)]
+        planes += [_bars(self.width // 2, self.height // 2, plane) for plane in (1, 2)]
+        if kind != "bars":
+            for plane, value in zip(planes, CARDS[kind], strict=True):
+                plane[:] = value
+        flat = np.concatenate([plane.ravel() for plane in planes])
+        if kind == "blue":
+            self._label(flat, "NO SIGNAL", self.height // 2)
+        return flat.reshape(self.height * 3 // 2, self.width)
+
+    def covered(self, number: int) -> Plane:
+        """A hand over the lens: dark, without detail, reddish, light at one rim; it moves a little."""
+        across = np.linspace(0, 1, self.width)
+        rim = 150 * np.clip(across - 0.94, 0, None) / 0.06
+        down = np.linspace(0, 24, self.height)[:, None]
+        luma = 34 + 30 * np.sin(2 * across + number / 40) ** 2 + rim + down
+        flat = np.full(self.width * self.height * 3 // 2, 128, np.uint8)
+        flat[: luma.size] = np.clip(luma, _BLACK, _WHITE).astype(np.uint8).ravel()
+        flat[luma.size * 5 // 4 :] = 150
+        return flat.reshape(self.height * 3 // 2, self.width)
+
+    def defocused(self, picture: Plane, thousandths: int) -> Plane:
+        """`picture` with every point spread by so many thousandths of the width (standard deviation)."""
+        spread = self.width * thousandths / 1000
+        luma = picture[: self.height].astype(np.float32)
+        # Three averages in a row are nearly a Gaussian; each over `side` samples has (side^2 - 1) / 12.
+        side = max(3, round((4 * spread * spread + 1) ** 0.5) | 1)
+        for _ in range(3):
+            luma = _averaged(_averaged(luma, side).T, side).T
+        blurred = picture.copy()
+        blurred[: self.height] = np.rint(luma).astype(np.uint8)
+        return blurred
+
     def _label(self, flat: Plane, text: str, y: int, zoom: int = 1) -> None:
         """Writes `text` white on black, cut at the right edge."""
         luma = flat[: self.width * self.height].reshape(self.height, self.width)
@@ -75,6 +114,13 @@ class Painter:
         x = 2 * self._scale
         part = dots[: max(0, self.height - y), : self.width - x]
         luma[y : y + part.shape[0], x : x + part.shape[1]] = _BLACK + part * (_WHITE - _BLACK)
+
+
+def _averaged(values: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Each row averaged over `side` neighbours; the border repeats."""
+    padded = np.pad(values, ((0, 0), (side // 2 + 1, side // 2)), mode="edge").astype(np.float64)
+    summed = np.cumsum(padded, axis=1)
+    return np.asarray((summed[:, side:] - summed[:, :-side]) / side, np.float32)
 
 
 def _bars(width: int, height: int, plane: int) -> Plane:

@@ -2,12 +2,14 @@
 
 Guarantees: an open returns within some ten seconds, a silent camera is noticed within two; the first key
 frame is kept; audio is not asked for (a camera that offers it is opened a second time without it);
-texts name the camera by host and port only. Leaves out ONVIF. The caller reopens after a `Retry`.
+texts name the camera by host and port only. Leaves out ONVIF (`onvif.py` opens this driver after it). The
+caller reopens after a `Retry`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from urllib.parse import quote, urlsplit
 
@@ -18,6 +20,7 @@ from av.video.stream import VideoStream
 from agent.device.drivers.demux import Demuxer, detached, facts_of, open_container, period_of, video_of
 from agent.device.drivers.timestamps import TimestampRepair
 from agent.device.redact import redact
+from agent.model.device_report import DeviceReport
 from agent.model.errors import AgentError, Retry
 from agent.model.media import Captured, StreamFacts
 from agent.model.ports.clock import Clock
@@ -25,7 +28,8 @@ from agent.model.source_settings import RtspSettings
 from agent.model.times import NS_PER_S
 
 # FFmpeg reports a timeout of t seconds after about 2 t: 0.9 s here is noticed after 1.8 s.
-_TIMEOUTS = (5.0, 0.9)
+OPENING_S = 5.0
+_SILENCE_S = 0.9
 _PROTOCOLS = "rtsp,rtsps,rtp,rtcp,udp,tcp,tls"
 
 
@@ -37,7 +41,15 @@ def open_source(settings: RtspSettings, clock: Clock) -> RtspSource:
 class RtspSource:
     """Implements the source port."""
 
-    def __init__(self, settings: RtspSettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: RtspSettings,
+        clock: Clock,
+        *,
+        device: DeviceReport | None = None,
+        opening_s: float = OPENING_S,
+    ) -> None:
+        """`opening_s` is FFmpeg's limit for an open, which ends after about twice as long."""
         self._clock = clock
         self._settings = settings
         url = _url_with_password(settings)
@@ -47,15 +59,16 @@ class RtspSource:
             # Guessing the rate from 20 frames would cost a second, and `fflags=nobuffer` the first GOP.
             "fpsprobesize": "0",
         }
-        opening = partial(_while_opening, settings, clock, clock.mono_ns())
-        container = open_container(url, options, opening, _TIMEOUTS)
+        opening = partial(_while_opening, settings, clock, clock.mono_ns(), opening_s)
+        timeouts = (opening_s, _SILENCE_S)
+        container = open_container(url, options, opening, timeouts)
         has_audio = bool(container.streams.audio)
         if has_audio:
             container.close()
-            container = open_container(url, options | {"allowed_media_types": "video"}, opening, _TIMEOUTS)
+            container = open_container(url, options | {"allowed_media_types": "video"}, opening, timeouts)
         video = video_of(container)
         self._template = detached(video)
-        self._facts = facts_of(video, has_audio=has_audio)
+        self._facts = replace(facts_of(video, has_audio=has_audio), device=device)
         self._demuxer = Demuxer(container, video, partial(_while_reading, settings))
         self._repair: TimestampRepair[tuple[Packet[VideoStream], int]] = TimestampRepair(
             period_of(self._facts)
@@ -80,7 +93,9 @@ class RtspSource:
             for (ready, arrived_ns), pts, dts in add((packet, mono_ns()), packet.pts, packet.dts):
                 if self._demuxer.closed:
                     return
-                yield Captured(ready, arrived_ns, pts, dts, ready.is_keyframe, ready.size)
+                yield Captured(
+                    ready, arrived_ns, pts, dts, ready.is_keyframe, ready.size, self._repair.stepped
+                )
         if not self._demuxer.closed:
             raise Retry(
                 "source.lost",
@@ -110,7 +125,7 @@ def _reason(settings: RtspSettings, error: averror.FFmpegError) -> str:
 
 
 def _while_opening(
-    settings: RtspSettings, clock: Clock, started_ns: int, error: averror.FFmpegError
+    settings: RtspSettings, clock: Clock, started_ns: int, opening_s: float, error: averror.FFmpegError
 ) -> AgentError:
     where = _where(settings)
     if isinstance(error, averror.HTTPUnauthorizedError | averror.HTTPForbiddenError):
@@ -128,7 +143,7 @@ def _while_opening(
             "check the path in the RTSP address against the camera's profiles",
             after_s=30.0,
         )
-    timed_out = clock.mono_ns() - started_ns >= _TIMEOUTS[0] * NS_PER_S  # FFmpeg may call it invalid data
+    timed_out = clock.mono_ns() - started_ns >= opening_s * NS_PER_S  # FFmpeg may call it invalid data
     if isinstance(error, averror.InvalidDataError) and not timed_out:
         return _garbage(settings, error)
     reason = "no answer in time" if timed_out else _reason(settings, error)

@@ -20,7 +20,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from agent.device.drivers.demux import detached, facts_of
-from agent.device.drivers.picture import Painter, Plane
+from agent.device.drivers.picture import CARDS, Painter, Plane
 from agent.model.errors import Refuse, Retry
 from agent.model.media import Captured, StreamFacts
 from agent.model.ports.clock import Clock
@@ -30,6 +30,11 @@ from agent.model.times import NS_PER_S, rfc3339
 _TIME_BASE = Fraction(1, 90_000)
 _STALL_S = Fraction(9, 5)
 _HIGHEST_RATE = 240
+_LONGEST_JUMP_S = 86_400
+# What a fault without a value does.
+_DUPLICATE_EVERY = "5"
+_SPREAD = "10"
+_CARD = "blue"
 
 
 def open_source(settings: SyntheticSettings, clock: Clock) -> SyntheticSource:
@@ -59,7 +64,7 @@ class SyntheticSource:
             height=settings.height,
             time_base=_TIME_BASE,
             declared_rate=settings.rate,
-            has_audio=False,
+            has_audio=any(fault.kind == FaultKind.AUDIO for fault in settings.script),
             extradata=declared.extradata,
         )
 
@@ -76,6 +81,7 @@ class SyntheticSource:
         real_time = self._settings.pace == Pace.REAL_TIME
         encoder = _Encoder(self._settings, (self._settings.width, self._settings.height))
         last_sent = Fraction(0)
+        jumped = 0
         for number, at in self._schedule():
             offset_ns = int(at * NS_PER_S)
             arrived_ns = start.mono_ns + offset_ns
@@ -92,7 +98,11 @@ class SyntheticSource:
                 packet = encoder.encode(self._picture(encoder.painter, number, at, wall_ns), at)
                 if not self._lost(number, at):
                     last_sent = at
-                    yield _captured(packet, arrived_ns)
+                    jump = self._jump(at)
+                    # A jump back is bridged, as drivers of real cameras do: told, and times go on growing.
+                    stepped = jump if jump < 0 and jump != jumped else 0
+                    jumped = jump
+                    yield _captured(packet, arrived_ns, max(0, jump), stepped)
                     continue
             if at - last_sent >= _STALL_S:
                 raise _stalled()
@@ -128,11 +138,27 @@ class SyntheticSource:
     def _picture(self, painter: Painter, number: int, at: Fraction, wall_ns: int) -> Plane:
         if self._active(FaultKind.BLACK, at):
             return painter.black()
+        if card := self._active(FaultKind.NO_SIGNAL, at):
+            return painter.card(card.value or _CARD)
+        if self._active(FaultKind.COVERED, at):
+            return painter.covered(number)
         last = self._last_picture
-        if last is not None and last.shape[1] == painter.width and self._active(FaultKind.FREEZE, at):
+        if last is not None and last.shape[1] == painter.width and self._repeats(number, at):
             return last
         self._last_picture = painter.picture(number, rfc3339(wall_ns)[:23])
+        if defocus := self._active(FaultKind.DEFOCUS, at):
+            self._last_picture = painter.defocused(self._last_picture, int(defocus.value or _SPREAD))
         return self._last_picture
+
+    def _repeats(self, number: int, at: Fraction) -> bool:
+        duplicate = self._active(FaultKind.DUPLICATE, at)
+        is_duplicate = duplicate is not None and number % int(duplicate.value or _DUPLICATE_EVERY) == 0
+        return is_duplicate or self._active(FaultKind.FREEZE, at) is not None
+
+    def _jump(self, at: Fraction) -> int:
+        """By how much the camera's clock is wrong, in units of the time base."""
+        fault = self._active(FaultKind.CLOCK_JUMP, at)
+        return 0 if fault is None else round(Fraction(fault.value or "0") / _TIME_BASE)
 
     def _lost(self, number: int, at: Fraction) -> bool:
         fault = self._active(FaultKind.LOSS, at)
@@ -172,10 +198,11 @@ class _Encoder:
         return packet
 
 
-def _captured(packet: Packet[VideoStream], arrived_ns: int) -> Captured:
-    pts, dts = packet.pts, packet.dts
-    assert pts is not None and dts is not None
-    return Captured(packet, arrived_ns, pts, dts, packet.is_keyframe, packet.size)
+def _captured(packet: Packet[VideoStream], arrived_ns: int, shift: int, stepped: int) -> Captured:
+    assert packet.pts is not None and packet.dts is not None
+    pts, dts = packet.pts + shift, packet.dts + shift
+    packet.pts, packet.dts = pts, dts
+    return Captured(packet, arrived_ns, pts, dts, packet.is_keyframe, packet.size, stepped)
 
 
 def _checked(settings: SyntheticSettings) -> dict[Fault, tuple[int, int]]:
@@ -191,8 +218,8 @@ def _checked(settings: SyntheticSettings) -> dict[Fault, tuple[int, int]]:
                 sizes[fault] = (width, height)
             elif fault.kind == FaultKind.RATE_CHANGE:
                 _check_rate(Fraction(fault.value or ""))
-            elif fault.kind == FaultKind.LOSS and int(fault.value or "1") < 1:
-                raise ValueError("a loss drops one packet of 1 or more")
+            else:
+                _check_value(fault.kind, fault.value)
     except (ValueError, ZeroDivisionError) as error:
         raise Refuse(
             "source.settings",
@@ -200,6 +227,19 @@ def _checked(settings: SyntheticSettings) -> dict[Fault, tuple[int, int]]:
             "use even sizes from 32x32 to 4096x4096, rates up to 240 and faults with a fitting value",
         ) from None
     return sizes
+
+
+def _check_value(kind: FaultKind, value: str | None) -> None:
+    if kind == FaultKind.LOSS and int(value or "1") < 1:
+        raise ValueError("a loss drops one packet of 1 or more")
+    if kind == FaultKind.DUPLICATE and int(value or _DUPLICATE_EVERY) < 2:
+        raise ValueError("one picture of 2 or more is a duplicate")
+    if kind == FaultKind.DEFOCUS and not 1 <= int(value or _SPREAD) <= 100:
+        raise ValueError("a defocus spreads by 1 to 100 thousandths of the width")
+    if kind == FaultKind.NO_SIGNAL and (value or _CARD) not in ("bars", *CARDS):
+        raise ValueError("a card is blue, white or bars")
+    if kind == FaultKind.CLOCK_JUMP and not 0 < abs(Fraction(value or "0")) <= _LONGEST_JUMP_S:
+        raise ValueError("a clock jumps by up to a day, forwards or backwards")
 
 
 def _check_size(width: int, height: int) -> None:

@@ -1,9 +1,9 @@
 """Makes a stream's timestamps fit for a muxer: all present, decoding times strictly growing.
 
 Guarantees: pure; no packet is dropped or reordered; every change is counted in `repairs`, every jump
-backwards that was bridged in `resets`. A jump forwards stays: it is a gap, and gaps are measured
-elsewhere. Leading packets without a decoding time (the key frame of an RTSP session) are held until the
-first one is known, then placed one period apart before it.
+backwards that was bridged in `resets`, its size in `stepped` until the next `add`. A jump forwards stays:
+it is a gap, and gaps are measured elsewhere. Leading packets without a decoding time (the key frame of an
+RTSP session) are held until the first one is known, then placed one period apart before it.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ class TimestampRepair(Generic[Item]):
         self._shift = 0
         self.repairs = 0
         self.resets = 0
+        self.stepped = 0
 
     def add(self, item: Item, pts: int | None, dts: int | None) -> list[tuple[Item, int, int]]:
         """The packets that may go on now, each with its pts and dts. Empty while one is held."""
+        self.stepped = 0
         if self._last is not None:
             return [(item, *self._fix(pts, dts))]
         if dts is None:
@@ -78,6 +80,7 @@ class TimestampRepair(Generic[Item]):
         """The new decoding time of a packet whose own doesn't grow."""
         if last - dts > _RESET_PERIODS * self._period:
             self.resets += 1
+            self.stepped = dts - last - self._period
             self._shift += last + self._period - dts
             return last + self._period
         self.repairs += 1

@@ -20,7 +20,7 @@ RECIPIENT_HRP: Final = "age1pq"
 IDENTITY_HRP: Final = "AGE-SECRET-KEY-PQ-"
 POST_QUANTUM: Final = True
 
-_STANZA_TYPE = "mlkem768x25519"
+STANZA_TYPE: Final = "mlkem768x25519"
 _INFO = b"age-encryption.org/mlkem768x25519"
 
 
@@ -37,7 +37,7 @@ def recipient_of(identity: str) -> str:
 def wrap(file_key: bytes, recipient: str, random: Callable[[int], bytes]) -> Stanza:
     """`file_key` for `recipient` (`age1pq1...`), as a stanza."""
     share, body = xwing.seal(_recipient_raw(recipient), file_key, _INFO, random)
-    return Stanza(_STANZA_TYPE, (encode_base64(share),), body)
+    return Stanza(STANZA_TYPE, (encode_base64(share),), body)
 
 
 def unwrap(stanza: Stanza, identity: str) -> bytes | None:
@@ -45,7 +45,7 @@ def unwrap(stanza: Stanza, identity: str) -> bytes | None:
 
     A malformed stanza of this type and a low-order share refuse the whole header.
     """
-    if stanza.type != _STANZA_TYPE:
+    if stanza.type != STANZA_TYPE:
         return None
     share = _share(stanza)
     try:

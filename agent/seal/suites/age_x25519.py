@@ -23,7 +23,7 @@ RECIPIENT_HRP: Final = "age"
 IDENTITY_HRP: Final = "AGE-SECRET-KEY-"
 POST_QUANTUM: Final = False
 
-_STANZA_TYPE = "X25519"
+STANZA_TYPE: Final = "X25519"
 _INFO = b"age-encryption.org/v1/X25519"
 _KEY_LEN = 32
 _ZERO_NONCE = bytes(12)
@@ -49,7 +49,7 @@ def wrap(file_key: bytes, recipient: str, random: Callable[[int], bytes]) -> Sta
         raise _bad_recipient("it is a low-order point")
     cipher = ChaCha20_Poly1305.new(key=derive(secret, salt=share + their_raw, info=_INFO), nonce=_ZERO_NONCE)
     body, tag = cipher.encrypt_and_digest(file_key)
-    return Stanza(_STANZA_TYPE, (encode_base64(share),), body + tag)
+    return Stanza(STANZA_TYPE, (encode_base64(share),), body + tag)
 
 
 def unwrap(stanza: Stanza, identity: str) -> bytes | None:
@@ -57,7 +57,7 @@ def unwrap(stanza: Stanza, identity: str) -> bytes | None:
 
     A malformed X25519 stanza and a low-order share refuse the whole header.
     """
-    if stanza.type != _STANZA_TYPE:
+    if stanza.type != STANZA_TYPE:
         return None
     share = _share(stanza)
     private = _private(identity)

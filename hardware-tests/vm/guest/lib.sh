@@ -66,6 +66,7 @@ category = "dt"
 level = 4
 purpose = "test of the service"
 lawful_basis = "test"
+plan = { scene = "imaging-diagnosis", place = ["test-room"], responsible = "tester", policy = "test-1" }
 [channel.source]
 kind = "synthetic"
 width = 320
@@ -85,6 +86,7 @@ category = "dt"
 level = 4
 purpose = "test of the service"
 lawful_basis = "test"
+plan = { scene = "imaging-diagnosis", place = ["test-room"], responsible = "tester", policy = "test-1" }
 [channel.source]
 kind = "rtsp"
 url = "rtsp://127.0.0.1:5554/none"

@@ -10,6 +10,7 @@ import pytest
 
 from agent.authority.disk import SystemDisk
 from agent.authority.door import create, opened
+from agent.authority.spent import Use
 from agent.authority.store import Order
 from agent.formats.tickets_v1 import Batch, TicketClass
 from agent.ledger.signing import Verifier
@@ -51,8 +52,14 @@ class House:
         return check_batch(data, self.verifier, "test-box", START_WALL_NS)
 
     def destroy(self, *tickets: str, reason: str = "retention is over") -> int:
+        """With the word of a manifest for each ticket."""
         with opened(self.directory, self.epoch_key, DISK) as authority:
-            return authority.destroy(tickets, reason, START_WALL_NS, os.urandom)
+            uses = [
+                Use(ticket=ticket.id, batch=batch.batch, day="2026-01-01")
+                for batch in authority.batches()
+                for ticket in batch.tickets
+            ]
+            return authority.destroy(tickets, reason, START_WALL_NS, os.urandom, uses=uses)
 
     def unwrap(self, capsule: bytes, ticket: str | None = None, directory: Path | None = None) -> bytes:
         with opened(directory or self.directory, self.epoch_key, DISK) as authority:

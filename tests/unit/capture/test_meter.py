@@ -206,3 +206,67 @@ def test_rising_timestamps_give_last_less_first_plus_the_median(steps: list[int]
     taken = measure(line)
     assert taken.duration_ns == line[-1] + sorted(steps)[(len(steps) - 1) // 2]
     assert taken.duplicates == 0
+
+
+def counted(steps_ms: list[int], arrivals_ms: list[int] | None = None) -> Meter:
+    """Frames at 25 Hz, but for these steps of timestamps and, if they differ, of arrivals."""
+    meter = Meter(Fraction(25), 2 * NS_PER_S)
+    dts = arrived = 0
+    meter.add(arrived, dts, True, 100)
+    for step, arrival in zip(steps_ms, arrivals_ms or steps_ms, strict=True):
+        dts += step * 1_000_000
+        arrived += arrival * 1_000_000
+        meter.add(arrived, dts, False, 100)
+    return meter
+
+
+@pytest.mark.parametrize(
+    ("steps_ms", "missing"),
+    [
+        ([40] * 50, 0),
+        ([40] * 20 + [80] + [40] * 20, 1),
+        ([40] * 20 + [59] + [40] * 20, 0),  # late, and no place for another
+        ([40] * 20 + [400] + [40] * 20, 9),
+        ([40] * 20 + [5000] + [40] * 20, 0),  # a gap, which is counted as one
+        ([50] * 40, 0),  # slower than nominal, but even
+    ],
+)
+def test_missing_frames_are_places_at_the_streams_own_pace(steps_ms: list[int], missing: int) -> None:
+    assert counted(steps_ms).snapshot().missing == missing
+
+
+@pytest.mark.parametrize(
+    ("step_ms", "arrival_ms", "found_ms"),
+    [
+        (5040, 40, [5000]),
+        (-3000, 40, [-3000]),
+        (5040, 5040, []),  # nothing came for five seconds
+        (40, 3000, []),  # held up on the way
+        (900, 40, []),
+    ],
+)
+def test_steps_of_the_sources_clock(step_ms: int, arrival_ms: int, found_ms: list[int]) -> None:
+    taken = counted([40] * 9 + [step_ms] + [40] * 9, [40] * 9 + [arrival_ms] + [40] * 9).snapshot()
+    assert taken.clock_steps == len(found_ms)
+    assert taken.clock_step_ns == sum(found_ms) * 1_000_000
+
+
+def test_a_bridged_step_back_is_counted_until_it_is_forgotten() -> None:
+    meter = counted([40] * 9)
+    meter.add(400_000_000, 400_000_000, False, 100, -3 * NS_PER_S)
+    assert (meter.snapshot().clock_steps, meter.snapshot().clock_step_ns) == (1, -3 * NS_PER_S)
+    for number in range(11, 100):
+        meter.add(number * 40_000_000, number * 40_000_000, False, 100)
+    meter.keep_last(NS_PER_S)
+    assert meter.snapshot().clock_steps == 0
+
+
+def test_a_window_measures_as_if_it_had_begun_there() -> None:
+    meter, fresh = Meter(Fraction(25), 2 * NS_PER_S), Meter(Fraction(25), 2 * NS_PER_S)
+    for number in range(500):
+        frame = (number * 40_000_000, number * 40_000_000, number % 50 == 0, 100 + number)
+        meter.add(*frame)
+        meter.keep_last(2 * NS_PER_S)
+        if number >= 449:
+            fresh.add(*frame)
+    assert meter.snapshot() == fresh.snapshot()

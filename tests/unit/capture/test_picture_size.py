@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.capture.bitstream import PictureSize, h264, h265, picture_size
+from agent.capture.bitstream import PictureSize, h264, h265, level_name, picture_size, profile_name
 from agent.model.errors import Refuse
 from agent.model.spec import Codec
 
@@ -93,6 +93,31 @@ def test_a_real_encode_agrees_with_the_decoder(how: Encode) -> None:
         assert (size.width, size.height) == (frame.width, frame.height) == (how.width, how.height)
         assert size.sar == (context.sample_aspect_ratio or None)
         assert (size.full_range is True) == (context.color_range == ColorRange.JPEG)
+
+
+@pytest.mark.parametrize(
+    ("how", "interlaced", "profile"),
+    [
+        (Encode(Codec.H264, 1920, 1080), False, "baseline"),
+        (Encode(Codec.H264, 1920, 1080, params="interlaced=1"), True, "main"),
+        (Encode(Codec.H264, 198, 146, "yuv422p10le"), False, "high-422"),
+        (Encode(Codec.H265, 1920, 1080), False, "main"),
+        (Encode(Codec.H265, 1920, 1080, params="interlace=tff"), True, "main"),
+    ],
+    ids=str,
+)
+def test_scan_profile_and_level_of_real_encodes(how: Encode, interlaced: bool, profile: str) -> None:
+    size = picture_size(how.codec, encoded(how))
+    assert size is not None
+    assert size.interlaced is interlaced
+    assert profile_name(how.codec, size.profile_idc) == profile
+    assert level_name(how.codec, size.level_idc) in ("4.0", "4.1", "1.1", "1.2", "1.3")
+
+
+def test_names_of_profiles_and_levels() -> None:
+    assert profile_name(Codec.H264, 251) == "profile-251"
+    assert level_name(Codec.H264, 31) == "3.1"
+    assert level_name(Codec.H265, 123) == "4.1"
 
 
 @pytest.mark.parametrize("codec", Codec)
@@ -188,7 +213,7 @@ def sps_264(width_mbs: int, height_mbs: int, crop: tuple[int, int, int, int]) ->
 
 def test_order_type_one_and_cropping_on_all_sides() -> None:
     data = sps_264(80, 45, (1, 2, 3, 4)).u(1, 0).unit(b"\x67")
-    assert h264.picture_size(data) == PictureSize(1280 - 6, 720 - 14, 66, 31, None, None)
+    assert h264.picture_size(data) == PictureSize(1280 - 6, 720 - 14, 66, 31, None, None, False)
 
 
 def test_emulation_prevention_inside_the_aspect() -> None:
@@ -223,7 +248,9 @@ def test_h265_layers_lists_and_predicted_reference_sets() -> None:
     bits.u(1, 1).u(1, 0).ue(0).u(3, 0b111)  # predicted from two pictures
     bits.u(1, 1).ue(1).u(9, 0).u(2, 0).u(1, 1)  # one long-term picture, then the VUI
     bits.u(1, 1).u(8, 14).u(1, 0).u(1, 1).u(3, 5).u(1, 1).u(1, 0)
-    assert h265.picture_size(bits.unit(b"\x42\x01")) == PictureSize(1276, 712, 1, 93, Fraction(4, 3), True)
+    assert h265.picture_size(bits.unit(b"\x42\x01")) == PictureSize(
+        1276, 712, 1, 93, Fraction(4, 3), True, None
+    )
 
 
 @pytest.mark.parametrize(

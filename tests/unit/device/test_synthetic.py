@@ -94,6 +94,58 @@ def test_black() -> None:
     assert min(means[:24] + means[52:]) > 40
 
 
+@pytest.mark.parametrize(("value", "every"), [(None, 5), ("2", 2)])
+def test_duplicates_repeat_the_picture_before(value: str | None, every: int) -> None:
+    fault = Fault(kind=FaultKind.DUPLICATE, at_s=1, for_s=2, value=value)
+    pictures = _pictures(_packets(_settings(fault)))
+    moves = [float(np.abs(a - b).mean()) for a, b in pairwise(pictures)]
+    repeated = [number for number in range(25, 75) if number % every == 0]
+    still = [number for number, move in enumerate(moves, start=1) if move < min(moves[:24]) / 2]
+    assert still == [number for number in repeated if number > 25 or every == 5]
+
+
+def test_a_defocus_takes_the_edges_and_leaves_the_light() -> None:
+    pictures = _pictures(_packets(_settings(Fault(kind=FaultKind.DEFOCUS, at_s=2, for_s=2))))
+    edges = [float(np.abs(np.diff(picture, axis=1)).max()) for picture in pictures]
+    assert max(edges[52:]) < min(edges[:49]) / 2
+    assert abs(pictures[60].mean() - pictures[40].mean()) < 8
+
+
+def test_covered_is_dark_and_flat_with_a_bright_rim() -> None:
+    picture = _pictures(_packets(_settings(Fault(kind=FaultKind.COVERED, at_s=0, for_s=4))))[40]
+    assert picture[:, :140].mean() < 90
+    assert picture[:, -2:].mean() > 150
+    assert np.abs(np.diff(picture[:, :140], axis=1)).mean() < 2
+
+
+@pytest.mark.parametrize(("value", "luma"), [(None, 41), ("white", 235), ("bars", 180)])
+def test_no_signal_shows_a_card_that_stands(value: str | None, luma: int) -> None:
+    pictures = _pictures(_packets(_settings(Fault(kind=FaultKind.NO_SIGNAL, at_s=0, for_s=4, value=value))))
+    assert abs(float(np.median(pictures[50][:20, :10])) - luma) <= 3
+    assert float(np.abs(pictures[60] - pictures[40]).mean()) < 1
+
+
+def test_a_clock_that_jumps_forward_leaves_a_hole_in_the_timestamps_only() -> None:
+    packets = _packets(_settings(Fault(kind=FaultKind.CLOCK_JUMP, at_s=2, for_s=9, value="5")))
+    steps = [(after.pts - before.pts) / 90_000 for before, after in pairwise(packets)]
+    assert steps[49] == pytest.approx(5.04)
+    assert {round(step, 2) for number, step in enumerate(steps) if number != 49} == {0.04}
+    arrivals = {after.arrived_ns - before.arrived_ns for before, after in pairwise(packets)}
+    assert arrivals == {NS // 25}
+
+
+def test_a_clock_that_jumps_back_is_bridged_and_told() -> None:
+    packets = _packets(_settings(Fault(kind=FaultKind.CLOCK_JUMP, at_s=2, for_s=9, value="-3")))
+    assert [packet.pts for packet in packets] == [3600 * number for number in range(100)]
+    assert {n: packet.stepped for n, packet in enumerate(packets) if packet.stepped} == {50: -270_000}
+
+
+def test_sound_is_declared_and_never_handed_out() -> None:
+    source = open_source(_settings(Fault(kind=FaultKind.AUDIO, at_s=0, for_s=1)), FakeClock())
+    assert source.facts.has_audio
+    assert len(list(source.packets())) == 100
+
+
 def test_size_change_comes_with_new_parameter_sets() -> None:
     packets = _packets(_settings(Fault(kind=FaultKind.SIZE_CHANGE, at_s=1.2, for_s=1, value="320x240")))
     sizes = _sizes(packets)
@@ -155,6 +207,11 @@ def test_close_wakes_a_sleeper() -> None:
         _settings(Fault(kind=FaultKind.RATE_CHANGE, at_s=0, for_s=1)),
         _settings(Fault(kind=FaultKind.RATE_CHANGE, at_s=0, for_s=1, value="1/0")),
         _settings(Fault(kind=FaultKind.LOSS, at_s=0, for_s=1, value="0")),
+        _settings(Fault(kind=FaultKind.DUPLICATE, at_s=0, for_s=1, value="1")),
+        _settings(Fault(kind=FaultKind.DEFOCUS, at_s=0, for_s=1, value="101")),
+        _settings(Fault(kind=FaultKind.NO_SIGNAL, at_s=0, for_s=1, value="green")),
+        _settings(Fault(kind=FaultKind.CLOCK_JUMP, at_s=0, for_s=1)),
+        _settings(Fault(kind=FaultKind.CLOCK_JUMP, at_s=0, for_s=1, value="90000")),
     ],
 )
 def test_settings_that_are_refused(settings: SyntheticSettings) -> None:

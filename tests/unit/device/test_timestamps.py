@@ -68,3 +68,14 @@ def test_whatever_comes_decoding_times_grow(stamps: list[Stamp], period: int) ->
     out, _ = _run(stamps, period)
     assert all(after[1] > before[1] for before, after in pairwise(out))
     assert all(pts >= dts for pts, dts in out)
+
+
+def test_a_clock_that_jumps_back_says_by_how_much_and_only_once() -> None:
+    repair: TimestampRepair[str] = TimestampRepair(40)
+    for number in range(3):
+        repair.add("p", 10_000 + 40 * number, 10_000 + 40 * number)
+        assert repair.stepped == 0
+    repair.add("p", 80, 80)
+    assert repair.stepped == 80 - 10_080 - 40
+    repair.add("p", 120, 120)
+    assert repair.stepped == 0

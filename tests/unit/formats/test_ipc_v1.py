@@ -22,8 +22,14 @@ MEASURED = ipc.Measured(
     jitter_p99_ns=3_000_000,
 )  # fmt: skip
 FINDING = ipc.FindingText(rule="rate", grade="degraded", measured="24.1 Hz", required="25 Hz ± 5 %")
+DEVICE = ipc.DeviceTold(
+    manufacturer="Maker", model=None, firmware="1.0", serial=None, clock_ahead_ms=-25_200_000,
+    media_profile="p", written=("rate",),
+    differences=(ipc.SettingDifference(setting="rate", asked="25", got="24", why="changed"),),
+)  # fmt: skip
 MESSAGES: tuple[ipc.FromChannel, ...] = (
     ipc.SourceOpened(codec="h265", width=1920, height=1080, has_audio=True),
+    ipc.SourceOpened(codec="h264", width=1, height=1, has_audio=False, device=DEVICE),
     ipc.SourceLost(code="source.lost", text="gone", advice="look", cause="source-lost", finished=False),
     ipc.SegmentOpened(number=3, start_wall_ns=1_795_478_400_000_000_000, start_mono_ns=5, start_ns=7),
     ipc.Progress(
@@ -33,16 +39,24 @@ MESSAGES: tuple[ipc.FromChannel, ...] = (
         number=None, frames=0, durable_bytes=0, durable_mono_ns=None, durable_wall_ns=None, measured=None
     ),
     ipc.SegmentClosed(
-        number=3, name="00000003.mp4.age", size_bytes=1, sha256="0a" * 32, final=True, reason="length",
-        end_wall_ns=1_795_478_460_000_000_000, end_mono_ns=12, measured=MEASURED, grade="degraded",
-        findings=(FINDING, FINDING), dropped=4,
+        number=3, name="00000003.mp4.age", size_bytes=1, sha256="0a" * 32, final=True, synced=None,
+        reason="length", end_wall_ns=1_795_478_460_000_000_000, end_mono_ns=12, measured=MEASURED,
+        grade="degraded", findings=(FINDING, FINDING), dropped=4,
     ),
+    ipc.SegmentClosed(
+        number=4, name="00000004.mp4.age", size_bytes=9, sha256="0a" * 32, final=False,
+        synced=ipc.Synced(size_bytes=5, sha256="0b" * 32), reason="disk",
+        end_wall_ns=1_795_478_460_000_000_000, end_mono_ns=12, measured=MEASURED, grade="degraded",
+        findings=(), dropped=0,
+    ),
+    ipc.FindingsChanged(grade="degraded", findings=(FINDING,)),
     ipc.GapSeen(from_mono_ns=1, to_mono_ns=2),
     ipc.Trouble(code="disk.full", text="full", advice="free some"),
     ipc.Stopped(),
 )  # fmt: skip
+OPTIONAL: dict[type, set[str]] = {ipc.SegmentOpened: {"width", "height"}, ipc.SourceOpened: {"device"}}
 IDS = [type(message).__name__ for message in MESSAGES]
-[CLOSED] = [message for message in MESSAGES if isinstance(message, ipc.SegmentClosed)]
+[CLOSED, _CUT] = [message for message in MESSAGES if isinstance(message, ipc.SegmentClosed)]
 
 
 def fields(message: ipc.FromChannel) -> dict[str, Any]:
@@ -80,7 +94,7 @@ def test_an_unknown_field_is_refused(message: ipc.FromChannel) -> None:
 @pytest.mark.parametrize("message", MESSAGES, ids=IDS)
 def test_each_missing_field_is_refused(message: ipc.FromChannel) -> None:
     whole = fields(message)
-    optional = {"width", "height"} if isinstance(message, ipc.SegmentOpened) else set()
+    optional = OPTIONAL.get(type(message), set())
     for name in set(whole) - optional:
         refused_fields({key: value for key, value in whole.items() if key != name})
 

@@ -36,8 +36,8 @@ def code_of(text: str) -> str:
 
 
 def test_the_cases_are_there() -> None:
-    assert len(CASES) == 29
-    assert sum(case.endswith("_fail") for case in CASES) == 24
+    assert len(CASES) == 32
+    assert sum(case.endswith("_fail") for case in CASES) == 26
 
 
 @pytest.mark.parametrize("case", CASES)

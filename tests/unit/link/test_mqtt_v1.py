@@ -77,6 +77,41 @@ def test_a_wrong_topic_is_our_mistake(entity: str, kind: str, type_: str) -> Non
         mqtt_v1.topic_of("box-1", entity, kind, type_)
 
 
+@pytest.mark.parametrize(
+    ("data", "window_s"),
+    [
+        (b'{"v":1,"window_s":60}', 60),
+        (b'{"window_s":0,"v":1,"new":[1]}', 0),
+        (b'{"v":1,"window_s":600}', 600),
+    ],
+)
+def test_a_wish_for_births(data: bytes, window_s: int) -> None:
+    assert mqtt_v1.decode_rebirth(data) == window_s
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"\xff",
+        b'{"v":2,"window_s":1}',
+        b'{"v":1}',
+        b'{"v":1,"window_s":601}',
+        b'{"v":1,"window_s":-1}',
+        b'{"v":1,"window_s":true}',
+        b'{"v":1,"window_s":1.5}',
+        b'{"v":1,"window_s":"1"}',
+        b'{"v":1,"window_s":1,"pad":"' + b"x" * 1024 + b'"}',
+    ],
+)
+def test_another_wish_is_refused(data: bytes) -> None:
+    with pytest.raises(Refuse) as caught:
+        mqtt_v1.decode_rebirth(data)
+    assert caught.value.code == "rebirth.bad"
+
+
 def test_oversize_is_refused_unread() -> None:
     with pytest.raises(Refuse) as caught:
         mqtt_v1.decode(b" " * (mqtt_v1.MAX_BYTES + 1))

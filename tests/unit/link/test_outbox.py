@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from agent.formats import mqtt_v1
 from agent.link.outbox import MAX_REPLACES, Limits, Outbox
+from agent.link.outbox_db import Transaction
 from agent.link.outbox_loss import merge_ranges
 from agent.model.errors import Halt, Refuse, Retry
 from agent.model.outgoing import Outgoing, Priority
@@ -360,3 +361,59 @@ def test_each_number_is_accounted_for(steps: list[tuple[Any, ...]]) -> None:
         missing = set(range(1, box.last_seq() + 1)) - accounted
         box.close()
         assert not missing
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether each transaction asked for an fsync at its end, as they come."""
+    seen: list[bool] = []
+
+    class Spy(Transaction):
+        def __init__(self, db: Any, *, full: bool) -> None:
+            seen.append(full)
+            super().__init__(db, full=full)
+
+    monkeypatch.setattr("agent.link.outbox.Transaction", Spy)
+    return seen
+
+
+def test_a_backlog_of_events_costs_one_fsync_and_not_one_for_each_window(
+    make: Callable[..., Outbox], synced: list[bool]
+) -> None:
+    box = make()
+    for _ in range(8):
+        put(box, Priority.EVENT)
+        put(box, Priority.MEASUREMENT)
+    synced.clear()
+    while rows := box.claim(4):
+        box.done(*[row.id for row in rows])
+    assert synced.count(True) == 1
+
+
+def test_no_number_leaves_before_it_is_on_the_disk(make: Callable[..., Outbox], synced: list[bool]) -> None:
+    keeper, link = make(), make()
+    put(keeper, Priority.MEASUREMENT)
+    for _ in range(3):
+        link.claim(9)
+        put(keeper, Priority.MEASUREMENT)
+        synced.clear()
+        (row,) = link.claim(9)
+        assert synced == [True], "a measurement is stored without an fsync, so its claim needs one"
+        link.done(row.id)
+        put(keeper, Priority.MEASUREMENT)
+
+
+def test_what_may_change_under_its_number_is_marked_as_sent_durably(
+    make: Callable[..., Outbox], synced: list[bool]
+) -> None:
+    box = make(SMALL)
+    put(box, Priority.STATE, coalesce=True)
+    put(box, Priority.EVENT)
+    for _ in range(40):
+        put(box, Priority.MEASUREMENT)  # until some are dropped, which a data_loss tells
+    box.claim(1, worst=Priority.CRITICAL)
+    box.release_all()
+    for worst, expected in ((Priority.CRITICAL, True), (Priority.EVENT, False), (Priority.STATE, True)):
+        synced.clear()
+        assert len(box.claim(1, worst=worst)) == 1
+        assert synced[-1] is expected, worst

@@ -30,7 +30,7 @@ def test_birth_comes_before_all_else_and_the_window_is_ours() -> None:
 def test_the_smaller_window_counts(receive_maximum: int, window: int) -> None:
     session = online(receive_maximum=receive_maximum)
     assert session.tick(1) == [act.Claim(window, 32, False)]
-    session.claimed(list(range(window)), 0)
+    session.claimed(list(range(window)), 0, 0)
     assert session.tick(2) == []
     assert session.puback(0, 0, 3) == [act.Done(0)]
     assert session.tick(4) == [act.Claim(1, 32, False)]
@@ -71,7 +71,7 @@ def test_waits_grow_and_only_a_delivered_message_resets_them() -> None:
     assert waits == [2, 4, 8, 16, 32, 60, 60, 60]
     session.tick(now)
     session.connack(0, now)
-    session.claimed([1], 0)
+    session.claimed([1], 0, 0)
     session.puback(1, 0x10, now)
     session.lost("mqtt.lost", now)
     assert session.tick(now + 2 * S) == [act.Connect()]
@@ -89,7 +89,7 @@ def test_refused_credentials_wait_five_minutes(reason: int) -> None:
 
 def test_puback_reasons() -> None:
     session = online()
-    session.claimed([1, 2, 3, 4], 0)
+    session.claimed([1, 2, 3, 4], 0, 0)
     assert session.puback(1, 0x00, 0) == [act.Done(1)]
     assert session.puback(2, 0x10, 0) == [act.Done(2)]
     assert session.puback(3, 0x87, 0) == [act.Refused(3, 0x87)]
@@ -101,10 +101,10 @@ def test_puback_reasons() -> None:
 
 def test_the_backlog_is_slowed_and_the_rest_is_not() -> None:
     session = online()
-    session.claimed(list(range(16)), 16)
+    session.claimed(list(range(16)), 16, 0)
     for each in range(16):
         session.puback(each, 0, 0)
-    session.claimed(list(range(16)), 16)
+    session.claimed(list(range(16)), 16, 0)
     for each in range(16):
         session.puback(each, 0, 0)
     assert session.tick(0) == [act.Claim(16, 0, False)]
@@ -112,15 +112,67 @@ def test_the_backlog_is_slowed_and_the_rest_is_not() -> None:
     assert session.tick(S // 20) == [act.Claim(16, 10, False)]
 
 
+def rate_of(session: Session, now: int) -> int:
+    """Backlog per second at `now`, read from what is allowed after the tokens ran out."""
+    session.claimed([], 1000, now)
+    session._tokens, session._tokens_ns = 0.0, now
+    [claim] = session.tick(now + S // 1000 * 5)
+    assert isinstance(claim, act.Claim)
+    return claim.backlog_limit * 200
+
+
+def test_the_backlogs_rate_doubles_each_second_up_to_its_bound() -> None:
+    session = online()
+    rates = []
+    for second in range(9):
+        for _ in range(3):  # looking often does not make it grow faster
+            session.tick(second * S)
+        rates.append(rate_of(session, second * S))
+        session.inbound(second * S)
+    assert rates == [200, 400, 800, 1600, 3200, 6400, 6400, 6400, 6400], "5 ms hold at most the burst of 32"
+    assert session._rate == act.BACKLOG_MOST_PER_S
+
+
+@pytest.mark.parametrize(
+    ("live", "backlog", "slower"), [(16, 0, True), (15, 0, False), (4, 12, False), (0, 16, False)]
+)
+def test_live_messages_that_may_have_to_wait_slow_the_backlog_down(
+    live: int, backlog: int, slower: bool
+) -> None:
+    session = online()
+    for second in range(5):
+        session.tick(second * S)
+    assert session._rate == 3200
+    session.claimed(list(range(live + backlog)), backlog, 4 * S)
+    assert session._rate == (200 if slower else 3200)
+
+
+def test_a_pause_and_a_new_connection_begin_slowly_again() -> None:
+    session = online()
+    for second in range(5):
+        session.tick(second * S)
+    session.claimed([1], 1, 4 * S)
+    session.puback(1, 0x97, 4 * S)
+    assert session._rate == 200
+    for second in range(5, 8):
+        session.tick(second * S)
+    assert session._rate == 1600
+    session.lost("mqtt.lost", 8 * S)
+    session.tick(100 * S)
+    session.connack(0, 100 * S)
+    assert session._rate == 200
+
+
 def test_goodbye_waits_for_its_own_puback() -> None:
     session = online()
-    session.claimed([1], 0)
+    session.claimed([1], 0, 0)
+    assert session.stop(2 * S) == [act.SayDraining()]
     assert session.stop(2 * S) == []
     assert session.stop(4 * S) == [act.SayOffline()], "a slow broker does not hold the goodbye up for ever"
     session.farewell_is(2)
     assert session.stop(4 * S) == []
     assert session.tick(4 * S) == [act.Claim(15, 32, True)]
-    session.claimed([2], 0)
+    session.claimed([2], 0, 4 * S)
     assert session.puback(1, 0, 0) == [act.Done(1)]
     assert session.puback(2, 0, 0) == [act.Done(2), act.Close(True)]
     assert session.ended
@@ -129,13 +181,13 @@ def test_goodbye_waits_for_its_own_puback() -> None:
 
 def test_what_waits_goes_before_the_goodbye() -> None:
     session = online()
-    assert session.stop(0) == []
+    assert session.stop(0) == [act.SayDraining()]
     assert session.tick(0) == [act.Claim(16, 32, False)]
-    session.claimed([1], 0)
+    session.claimed([1], 0, 0)
     assert session.stop(0) == []
     session.puback(1, 0, 0)
     assert session.stop(0) == [], "there may be more than one window holds"
-    session.claimed([], 0)
+    session.claimed([], 0, 0)
     assert session.wait_s(0) == 0
     assert session.stop(0) == [act.SayOffline()]
 

@@ -19,13 +19,14 @@ from agent.model.times import rfc3339
 from agent.runtime.book import Book
 from agent.runtime.boot import (
     LOCK_WAIT_S,
-    gather,
     open_known_vault,
     prepare_state,
     recover,
     signing_key,
     wait_for_lock,
 )
+from agent.runtime.past import gather
+from agent.runtime.past_index import NAME as INDEX_NAME
 from agent.vault.identity import lock_vault
 from agent.vault.recovery import plan
 from agent.vault.store import list_recordings
@@ -150,6 +151,31 @@ def test_a_file_without_explanation_is_moved_aside_with_a_leaf(box: SmallBox) ->
         "moved_to": f"quarantine/{recording}/note.txt",
         "reason": "no ledger leaf names this file",
     }
+
+
+def test_a_file_that_was_moved_aside_before_a_stop_gets_its_leaf(box: SmallBox) -> None:
+    [recording] = box.record(segments=1)
+    aside = box.vault / "quarantine" / recording / "note.txt.1"
+    aside.parent.mkdir()
+    aside.write_bytes(b"x")
+    for _ in range(2):
+        with box.running():
+            pass
+    [leaf] = leaves(box, LeafType.QUARANTINE)
+    assert leaf.body == {
+        "path": f"recordings/{recording}/note.txt",
+        "moved_to": f"quarantine/{recording}/note.txt.1",
+        "reason": "moved aside before a stop",
+    }
+
+
+def test_a_recording_of_which_nothing_was_told_is_accounted_for_from_its_opening_on(box: SmallBox) -> None:
+    with box.running() as run:
+        box.begin(run)
+        opened_wall_ns = box.clock.now().wall_ns
+    box.clock.advance(60)
+    with box.running() as run:
+        assert run.booted.past.channels[ChannelId("ch0")].end_wall_ns == opened_wall_ns
 
 
 def test_a_capsule_whose_recording_never_reached_the_ledger_is_moved_aside(box: SmallBox) -> None:
@@ -301,3 +327,25 @@ def test_another_boxs_key_is_refused(box: SmallBox, tmp_path: Path) -> None:
     with pytest.raises(Refuse) as caught, other.running():
         pass
     assert caught.value.code == "key.other-box"
+
+
+@pytest.mark.parametrize("damage", ["none", "cut", "flipped", "gone", "of a longer ledger"])
+def test_the_index_spares_reading_and_is_never_believed_over_the_ledger(tmp_path: Path, damage: str) -> None:
+    box = SmallBox(tmp_path)
+    box.record(2)
+    with box.running() as run:
+        run.booted.index.advance(run.booted.ledger)
+        run.booted.index.save(run.booted.ledger)
+    path = tmp_path / "state" / INDEX_NAME
+    data = path.read_bytes()
+    if damage == "cut":
+        path.write_bytes(data[: len(data) // 2])
+    elif damage == "flipped":
+        path.write_bytes(data.replace(b"0", b"1"))
+    elif damage == "gone":
+        path.unlink()
+    elif damage == "of a longer ledger":
+        path.write_bytes(data.replace(b'"size": ', b'"size": 9'))
+    box.record(1)
+    with box.running() as run:
+        assert run.booted.past == gather(run.booted.ledger.leaves())

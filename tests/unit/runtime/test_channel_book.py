@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -10,15 +11,18 @@ from pathlib import Path
 import pytest
 
 from agent.formats import ipc_v1 as ipc
+from agent.formats.age_v1 import CHUNK
 from agent.formats.ledger_v1 import LeafType
+from agent.model.errors import Retry
 from agent.model.ids import RecordingId
 from agent.model.media import GapCause
 from agent.model.times import NS_PER_S, from_rfc3339
 from agent.runtime.channel_book import ChannelBook
 from agent.runtime.unrecorded import Unrecorded
+from agent.vault import store
 from agent.vault.layout import segment_name
 from agent.vault.recovery import LOSS_BOUND_NS
-from tests.unit.runtime.vaults import Run, SmallBox
+from tests.unit.runtime.vaults import Run, SmallBox, sha256
 
 SPEC = (160, 128)
 MEASURED = {
@@ -44,7 +48,7 @@ class Channel:
             config,
             vault=box.vault,
             box=box.config.box.id,
-            custodians=box.config.custodians.recipients,
+            custodians=box.config.custodians,
             book=run.book,
             clock=box.clock,
             random=os.urandom,
@@ -70,9 +74,9 @@ class Channel:
         finding = {"rule": "rate", "grade": grade, "measured": "10.000 Hz", "required": "25.000 Hz"}
         message = {
             "t": "segment-closed", "number": self.number, "name": segment_name(self.number), "size_bytes": 9,
-            "sha256": "ab" * 32, "final": True, "reason": "length", "end_wall_ns": now.wall_ns,
-            "end_mono_ns": now.mono_ns, "measured": MEASURED, "grade": grade, "findings": [finding],
-            "dropped": 0,
+            "sha256": "ab" * 32, "final": True, "synced": None, "reason": "length",
+            "end_wall_ns": now.wall_ns, "end_mono_ns": now.mono_ns, "measured": MEASURED,
+            "grade": grade, "findings": [finding], "dropped": 0,
         }  # fmt: skip
         self.book.handle(ipc.decode_from_channel(json.dumps(message).encode()))
         self.number += 1
@@ -123,29 +127,55 @@ def test_a_stop_while_the_source_is_away_leaves_no_hole_in_the_account(channel: 
     assert closing["gaps"] == 1
 
 
-def test_a_nonconforming_segment_is_an_alarm_until_one_conforms(channel: Channel) -> None:
+def changed(*findings: tuple[str, str]) -> ipc.FindingsChanged:
+    """What a channel process says of its live stream: rule and grade of each broken rule."""
+    told = [{"rule": rule, "grade": grade, "measured": "10", "required": "25"} for rule, grade in findings]
+    worst = max(
+        (grade for _, grade in findings), key=("degraded", "nonconforming").index, default="conforming"
+    )
+    message = ipc.decode_from_channel(
+        json.dumps({"t": "findings-changed", "grade": worst, "findings": told}).encode()
+    )
+    assert isinstance(message, ipc.FindingsChanged)
+    return message
+
+
+def test_a_broken_spec_is_an_alarm_while_it_is_broken(channel: Channel) -> None:
     channel.book.handle(OPENED)
-    for grade, alarms in (
-        ("conforming", []),
-        ("nonconforming", ["spec.nonconforming"]),
-        ("nonconforming", ["spec.nonconforming"]),
-        ("degraded", []),
+    for message, alarms in (
+        (changed(), []),
+        (changed(("lost", "degraded")), ["spec.degraded"]),
+        (changed(("lost", "degraded"), ("rate", "nonconforming")), ["spec.degraded", "spec.nonconforming"]),
+        (changed(("rate", "nonconforming")), ["spec.nonconforming"]),
+        (changed(("rate", "nonconforming")), ["spec.nonconforming"]),
+        (changed(), []),
+        (changed(), []),
     ):
-        channel.open_segment()
-        channel.close_segment(grade)
+        channel.book.handle(message)
         assert channel.alarms() == alarms
     raised = channel.leaves(LeafType.ALARM_RAISED)
-    assert len(raised) == 1
-    assert "rate: 10.000 Hz, required 25.000 Hz" in str(raised[0]["text"])
+    assert [leaf["code"] for leaf in raised] == ["spec.degraded", "spec.nonconforming"]
+    assert str(raised[1]["text"]).endswith("breaks the collection spec: rate: 10, required 25")
 
 
-def test_a_wrong_size_is_an_alarm_before_the_segment_ends(channel: Channel) -> None:
+def test_an_alarm_never_names_rules_that_hold(channel: Channel) -> None:
     channel.book.handle(OPENED)
-    channel.open_segment((640, 480))
+    channel.book.handle(changed(("size", "nonconforming")))
+    channel.book.handle(changed(("rate", "nonconforming")))
     [alarm] = channel.run.book.alarms
-    assert alarm.code == "spec.nonconforming"
-    assert "640x480" in alarm.text
-    assert "160x128" in alarm.text
+    assert "rate: " in alarm.text
+    assert "size: " not in alarm.text
+
+
+def test_the_verdict_of_a_segment_that_is_over_raises_and_closes_nothing(channel: Channel) -> None:
+    channel.book.handle(OPENED)
+    channel.open_segment()
+    channel.close_segment("nonconforming")
+    assert channel.alarms() == []
+    channel.book.handle(changed(("rate", "nonconforming")))
+    channel.open_segment()
+    channel.close_segment("conforming")
+    assert channel.alarms() == ["spec.nonconforming"]
 
 
 def test_a_process_that_dies_leaves_its_segment_entered_and_a_gap_that_covers_the_loss(
@@ -158,13 +188,13 @@ def test_a_process_that_dies_leaves_its_segment_entered_and_a_gap_that_covers_th
     channel.open_segment()
     channel.box.clock.advance(5)
     path = channel.box.file(RecordingId(recording.recording), 0)
-    path.write_bytes(b"sealed")
+    path.write_bytes(bytes(CHUNK))
     last_write = channel.box.clock.now().wall_ns
     os.utime(path, ns=(last_write, last_write))
     channel.box.clock.advance(0.2)
     channel.book.process_died("signal 9")
     [segment] = channel.leaves(LeafType.SEGMENT)
-    assert (segment["final"], segment["size_bytes"], segment["frames"]) == (False, 6, None)
+    assert (segment["final"], segment["size_bytes"], segment["frames"]) == (False, CHUNK, None)
     channel.box.clock.advance(1.8)
     channel.number = 1
     channel.open_segment()
@@ -188,6 +218,58 @@ def test_a_file_that_we_were_not_told_of_is_entered_and_does_not_block_its_numbe
     order = channel.book.handle(OPENED)
     assert order is not None
     assert order.next_number == 2
+
+
+@pytest.mark.parametrize("room", [True, False])
+def test_a_segment_that_the_disk_cut_short_counts_as_far_as_it_surely_is(
+    channel: Channel, room: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file is written again; without room for that, the leaf says up to where it had been synced."""
+    channel.book.handle(OPENED)
+    recording = channel.book.recording
+    assert recording is not None
+    channel.open_segment()
+    started = channel.box.clock.now()
+    path = channel.box.file(RecordingId(recording.recording), 0)
+    path.write_bytes(b"more than the process knows of")
+    channel.box.clock.advance(2)
+    synced = {"size_bytes": 4, "sha256": hashlib.sha256(b"more").hexdigest()}
+
+    def full(_path: Path) -> None:
+        raise Retry("disk.full", "no room", "make room", after_s=1.0)
+
+    if not room:
+        monkeypatch.setattr(store, "write_again", full)
+    message = {
+        "t": "segment-closed", "number": 0, "name": segment_name(0), "size_bytes": 9, "sha256": "ab" * 32,
+        "final": False, "synced": synced, "reason": "disk", "end_wall_ns": started.wall_ns + NS_PER_S,
+        "end_mono_ns": started.mono_ns + NS_PER_S, "measured": MEASURED, "grade": "conforming",
+        "findings": [], "dropped": 0,
+    }  # fmt: skip
+    channel.book.handle(ipc.decode_from_channel(json.dumps(message).encode()))
+    [segment] = channel.leaves(LeafType.SEGMENT)
+    assert (segment["final"], segment["duration_ms"]) == (False, 1000)
+    assert (segment["size_bytes"], segment["sha256"]) == (path.stat().st_size, sha256(path))
+    said = (segment["synced_bytes"], segment["synced_sha256"])
+    assert said == ((None, None) if room else (4, synced["sha256"]))
+    channel.book.handle(ipc.Trouble(code="disk.error", text="a bad disk", advice="check it"))
+    channel.number = 1
+    channel.open_segment()
+    [gap] = channel.leaves(LeafType.GAP)
+    assert (gap["cause"], gap["duration_ms"]) == ("disk", 1000)
+
+
+def test_a_file_that_the_process_could_not_take_away_again_blocks_nothing(channel: Channel) -> None:
+    channel.book.handle(OPENED)
+    recording = channel.book.recording
+    assert recording is not None
+    channel.open_segment()
+    channel.close_segment()
+    channel.box.file(RecordingId(recording.recording), 1).write_bytes(b"only a header")
+    order = channel.book.handle(ipc.Trouble(code="vault.occupied", text="it is there", advice="none"))
+    assert order is not None
+    assert order.next_number == 2
+    assert [leaf["number"] for leaf in channel.leaves(LeafType.SEGMENT)] == [0, 1]
 
 
 def test_a_full_disk_is_a_gap_of_that_cause(channel: Channel) -> None:

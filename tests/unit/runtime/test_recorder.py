@@ -40,6 +40,7 @@ class Bench:
             channel="ch0",
             level=4,
             category="dt",
+            purpose="test",
             source=self._source,
             spec=CollectionSpec(width=160, height=96, rate=Fraction(25)),
             segment_ns=2 * NS_PER_S,

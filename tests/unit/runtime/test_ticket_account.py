@@ -41,6 +41,7 @@ def judge(*facts: tuple[LeafType, dict[str, Json]]) -> list[str]:
         [reserved("a", "daily"), opened("a", "daily"), opened("a", "daily")],
         [(LeafType.RECORDING_OPENED, {"channel": "ch0"})],
         [opened(None)],
+        [reserved("a", "emergency"), opened("a", "emergency"), opened("a", "emergency", channel="ch1")],
     ],
 )
 def test_what_an_honest_box_writes_is_good(facts: list[tuple[LeafType, dict[str, Json]]]) -> None:
@@ -54,6 +55,8 @@ def test_what_an_honest_box_writes_is_good(facts: list[tuple[LeafType, dict[str,
         ([opened("a")], "leaf 0 uses ticket a, which was not reserved"),
         ([reserved("a", channel="ch1"), opened("a")], "leaf 1 uses ticket a, which was not reserved"),
         ([reserved("a", "daily"), opened("a")], "leaf 1 uses ticket a, which was not reserved"),
+        ([opened("a", "emergency")], "leaf 0 uses ticket a, which was not reserved"),
+        ([reserved("a"), opened("a", "emergency")], "leaf 1 uses ticket a, which was not reserved"),
         ([reserved("a"), opened("a"), opened("a")], "leaf 2 uses ticket a for a second recording"),
     ],
 )

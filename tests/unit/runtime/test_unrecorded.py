@@ -63,6 +63,27 @@ def test_segments_that_follow_each_other_have_no_gap(clock: FakeClock) -> None:
     assert _resumed(account, clock) == Stretch(GapCause.SOURCE_LOST, before, clock.now().wall_ns)
 
 
+def test_a_short_pause_in_which_something_went_wrong_is_a_gap(clock: FakeClock) -> None:
+    account = Unrecorded(None, GapCause.RESTART)
+    _resumed(account, clock)
+    clock.advance(10)
+    _recorded(account, clock)
+    before = clock.now().wall_ns
+    account.because(GapCause.PROCESS_DIED, clock.now())
+    clock.advance(0.1)
+    assert _resumed(account, clock) == Stretch(GapCause.PROCESS_DIED, before, clock.now().wall_ns)
+
+
+def test_a_segment_of_which_nothing_more_is_told_is_a_gap_from_its_first_picture_on(clock: FakeClock) -> None:
+    account = Unrecorded(None, GapCause.RESTART)
+    begun = clock.now().wall_ns
+    _resumed(account, clock)
+    clock.advance(0.5)
+    account.because(GapCause.PROCESS_DIED, clock.now())
+    clock.advance(0.5)
+    assert _resumed(account, clock) == Stretch(GapCause.PROCESS_DIED, begun, clock.now().wall_ns)
+
+
 def test_a_second_cause_divides_the_gap_without_a_hole(clock: FakeClock) -> None:
     account = Unrecorded(None, GapCause.RESTART)
     _resumed(account, clock)

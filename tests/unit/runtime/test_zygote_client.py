@@ -281,3 +281,20 @@ def test_a_child_that_dies_at_once_is_told_too(lock: int, monkeypatch: pytest.Mo
 
     monkeypatch.setattr("agent.runtime.zygote_client.subprocess.Popen", HastyZygote)
     run(story)
+
+
+@pytest.mark.parametrize("kinds", [(), ("rtsp", "onvif")], ids=["plain", "onvif"])
+def test_the_zygote_forks_without_threads(lock: int, kinds: tuple[str, ...]) -> None:
+    """A thread that holds a lock at the moment of a fork would hang the child for ever."""
+
+    async def story() -> None:
+        zygote = ZygoteClient(lock, kinds)
+        try:
+            child = await zygote.spawn("ch0", lambda _how: None)
+            tasks = list(Path(f"/proc/{zygote.pid}/task").iterdir())
+            child.end.close()
+        finally:
+            zygote.close()
+        assert len(tasks) == 1
+
+    run(story)

@@ -46,6 +46,7 @@ id = "ch0"
 category = "dt"
 purpose = "test"
 lawful_basis = "test"
+plan = {{ scene = "imaging-diagnosis", place = ["test-room"], responsible = "tester", policy = "test-1" }}
 [channel.source]
 kind = "synthetic"
 [channel.spec]
@@ -127,7 +128,7 @@ class SmallBox:
             self.vault,
             self.config.box.id,
             channel,
-            self.config.custodians.recipients,
+            self.config.custodians,
             run.book,
             self.clock.now(),
             os.urandom,

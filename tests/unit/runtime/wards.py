@@ -58,7 +58,7 @@ class Ward:
         [channel] = self.config.channel
         self.box.clock.advance(1)
         return begin(
-            self.box.vault, "test-box", channel, self.config.custodians.recipients, run.book,
+            self.box.vault, "test-box", channel, self.config.custodians, run.book,
             self.box.clock.now(), os.urandom, office,
         )  # fmt: skip
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.formats.age_v1 import CHUNK
 from agent.model.ids import ChannelId, RecordingId
 from agent.vault.layout import CAPSULE_NAME, MANIFEST_NAME, segment_name
 from agent.vault.recovery import (
@@ -57,18 +58,37 @@ def test_a_clean_vault_needs_nothing() -> None:
 
 
 def test_the_unfinished_segment_of_a_crash_is_adopted_and_its_recording_closed() -> None:
-    adopted, closing = plan(known(entered=1), [file("a/capsule.age"), file(f"a/{segment_name(1)}", 77)])
+    adopted, closing = plan(known(entered=1), [file("a/capsule.age"), file(f"a/{segment_name(1)}", CHUNK)])
     assert adopted == AdoptSegment(
         recording=A,
         number=1,
         path="recordings/a/00000001.mp4.age",
-        size_bytes=77,
+        size_bytes=CHUNK,
         modified_wall_ns=WRITTEN,
     )
     assert isinstance(closing, CloseRecording)
     assert (closing.recording, closing.channel) == (A, CH0)
     assert closing.end_wall_ns is not None
     assert WRITTEN - 2 * NS <= closing.end_wall_ns <= WRITTEN
+
+
+def test_a_segment_that_may_hold_no_picture_says_nothing_of_the_time_before_it() -> None:
+    """It may have been made after a long pause, by a process that was stopped before it could tell."""
+    adopted, closing = plan(
+        known(entered=1, end=WRITTEN - 3600 * NS), [file(f"a/{segment_name(1)}", CHUNK - 1)]
+    )
+    assert isinstance(adopted, AdoptSegment)
+    assert isinstance(closing, CloseRecording)
+    assert closing.end_wall_ns == WRITTEN - 3600 * NS
+
+
+def test_the_copy_of_a_segment_that_is_adopted_needs_no_explanation() -> None:
+    files = [file(f"a/{segment_name(1)}.new"), file(f"a/{segment_name(1)}"), file(f"a/{segment_name(0)}.new")]
+    assert [type(action).__name__ for action in plan(known(entered=1), files)] == [
+        "AdoptSegment",
+        "QuarantineFile",
+        "CloseRecording",
+    ]
 
 
 def test_a_recording_without_files_is_closed_where_its_last_segment_ended() -> None:
@@ -170,6 +190,8 @@ def test_a_plan_that_was_carried_out_explains_every_file_and_leaves_nothing(
                 assert not facts.closed
                 facts.names.add(segment_name(action.number))
                 facts.next_number = max(facts.next_number, action.number + 1)
+                # Adopting writes the file again, by way of a new copy under this name.
+                files.pop(action.path.removeprefix("recordings/") + ".new", None)
             case QuarantineFile():
                 del files[action.path.removeprefix("recordings/")]
             case CloseRecording():

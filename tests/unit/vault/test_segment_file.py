@@ -12,7 +12,7 @@ import pytest
 
 from agent.model.errors import Halt, Retry
 from agent.model.ids import RecordingId
-from agent.model.media import Accepted, Sealed, Stored
+from agent.model.media import Accepted, Sealed, Stored, SyncedPrefix
 from agent.vault.segment_file import SegmentFile
 
 ONE = RecordingId("01a20b87-3fc9-73f8-8307-89737bba7342")
@@ -79,6 +79,49 @@ def test_what_was_abandoned_stays_and_is_not_final(tmp_path: Path) -> None:
     assert descriptors() == before
 
 
+def test_what_was_abandoned_says_up_to_where_it_was_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = SegmentFile(tmp_path, ONE, 0)
+    file.write(PIECE)
+    file.sync()
+    file.write(PIECE)
+    monkeypatch.setattr("agent.vault.segment_file.os.fdatasync", broken_sync)
+    with pytest.raises(Halt):
+        file.sync()
+    stored = file.abandon()
+    assert stored.size_bytes == 1200
+    assert stored.synced == SyncedPrefix(size_bytes=600, sha256=hashlib.sha256(PIECE.data).hexdigest())
+
+
+def test_nothing_is_synced_before_the_first_sync(tmp_path: Path) -> None:
+    file = SegmentFile(tmp_path, ONE, 0)
+    file.write(PIECE)
+    assert file.abandon().synced == SyncedPrefix(size_bytes=0, sha256=hashlib.sha256().hexdigest())
+
+
+def test_a_file_that_is_all_synced_has_no_prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = SegmentFile(tmp_path, ONE, 0)
+    file.write(PIECE)
+    file.sync()
+    assert file.abandon().synced is None
+    file = SegmentFile(tmp_path, ONE, 1)
+    file.write(PIECE)
+    assert file.close(final=True).synced is None
+    file = SegmentFile(tmp_path, ONE, 2)
+    file.write(PIECE)
+    monkeypatch.setattr("agent.vault.segment_file.os.fsync", broken_sync)
+    with pytest.raises(Halt):
+        file.close(final=True)
+    synced = file.abandon().synced
+    assert synced is not None
+    assert synced.size_bytes == 0
+
+
+def broken_sync(_fd: int) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
 def test_short_writes_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.write
     file = SegmentFile(tmp_path, ONE, 0)
@@ -135,6 +178,23 @@ def test_a_failed_sync_is_never_taken_for_durable(
         file.abandon()
     assert (tmp_path / "00000000.mp4.age").read_bytes() == PIECE.data
     assert descriptors() == before
+
+
+def test_a_file_without_pictures_that_can_not_be_taken_away_hides_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_arguments: object, **_named: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    monkeypatch.setattr(os, "unlink", broken)
+    with pytest.raises(Halt) as caught:
+        SegmentFile(tmp_path, ONE, 0)
+    assert caught.value.code == "disk.error"
+    monkeypatch.undo()
+    with pytest.raises(Halt) as caught:
+        SegmentFile(tmp_path, ONE, 0)
+    assert caught.value.code == "vault.occupied"
 
 
 def test_a_full_disk_is_told_and_costs_nothing_that_was_written(small_disk: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -12,7 +13,19 @@ from agent.host import files
 from agent.model.errors import AgentError, Halt
 from agent.model.ids import RecordingId
 from agent.vault.identity import open_vault
-from agent.vault.store import FoundFile, free_bytes, list_recordings, open_recording, quarantine, sha256_of
+from agent.vault.store import (
+    FoundFile,
+    durable_sha256_of,
+    free_bytes,
+    list_quarantine,
+    list_recordings,
+    make_durable,
+    open_recording,
+    original_path,
+    prefix_sha256_of,
+    quarantine,
+    sha256_of,
+)
 
 ONE = RecordingId("01a20b87-3fc9-73f8-8307-89737bba7342")
 
@@ -147,6 +160,72 @@ def test_quarantine_of_what_is_gone_is_an_error(vault: Path) -> None:
     with pytest.raises(Halt) as caught:
         quarantine(vault, "recordings/x/file")
     assert caught.value.code == "disk.error"
+
+
+@pytest.mark.parametrize(
+    "path", ["recordings/x/file", "recordings/x/00000000.mp4.age", "recordings/stray", "recordings/x/.7"]
+)
+def test_a_name_in_quarantine_says_where_the_file_was(vault: Path, path: str) -> None:
+    (vault / "recordings" / "x").mkdir()
+    for _ in range(2):
+        (vault / path).write_bytes(b"1")
+        quarantine(vault, path)
+    found = [file.path for file in list_quarantine(vault)]
+    assert len(found) == 2
+    assert [original_path(name) for name in found] == [path, path]
+
+
+@pytest.mark.parametrize("doubted", [False, True])
+def test_what_another_process_left_is_hashed_as_it_is_and_stays(tmp_path: Path, doubted: bool) -> None:
+    data = os.urandom(3 << 20)
+    path = tmp_path / "00000000.mp4.age"
+    path.write_bytes(data)
+    path.chmod(0o640)
+    os.utime(path, ns=(7, 1_795_478_400_123_456_789))
+    (tmp_path / "00000000.mp4.age.new").write_bytes(b"a copy that a stop cut off")
+    inode = path.stat().st_ino
+    assert durable_sha256_of(path, doubted=doubted) == hashlib.sha256(data).hexdigest()
+    status = path.stat()
+    assert (status.st_ino == inode) is not doubted, "a copy takes the place of what may not be on the disk"
+    assert (status.st_mode & 0o777, status.st_mtime_ns) == (0o640, 1_795_478_400_123_456_789)
+    assert path.read_bytes() == data
+
+
+def test_without_room_for_a_copy_what_is_there_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int, _data: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "00000000.mp4.age"
+    path.write_bytes(b"sealed")
+    monkeypatch.setattr(os, "write", full)
+    assert durable_sha256_of(path, doubted=True) == hashlib.sha256(b"sealed").hexdigest()
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("doubted", "room", "sure"), [(True, True, True), (True, False, False), (False, False, True)]
+)
+def test_doubt_is_left_only_where_a_doubted_file_could_not_be_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, doubted: bool, room: bool, sure: bool
+) -> None:
+    def full(_descriptor: int, _data: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "00000000.mp4.age"
+    path.write_bytes(b"sealed")
+    if not room:
+        monkeypatch.setattr(os, "write", full)
+    assert make_durable(path, doubted=doubted) is sure
+    assert path.read_bytes() == b"sealed"
+
+
+@pytest.mark.parametrize("size_bytes", [0, 1, (1 << 20) + 1, 3 << 20, 4 << 20])
+def test_a_hash_of_the_beginning_of_a_file(tmp_path: Path, size_bytes: int) -> None:
+    data = os.urandom(3 << 20)
+    (tmp_path / "file").write_bytes(data)
+    assert prefix_sha256_of(tmp_path / "file", size_bytes) == hashlib.sha256(data[:size_bytes]).hexdigest()
 
 
 def test_a_hash_is_that_of_the_whole_file(tmp_path: Path) -> None:

@@ -97,6 +97,12 @@ def good_ones() -> None:
         lambda d: d.update({"class": "daily", "max_level": 3}),
     )
     edited("good_post_quantum", "ok", "Tickets of level 5.", lambda d: None, PQ)
+    edited(
+        "good_emergency",
+        "ok",
+        "Spare tickets, one for a box and day when the pool is empty.",
+        lambda d: d.update({"class": "emergency"}),
+    )
 
     def later(made: dict[str, Any]) -> None:
         made["issued_by"] = {"person": "officer 7", "place": ["A", 1]}
@@ -152,6 +158,8 @@ def refused_by_content() -> None:
         ("float_fail", "max_level is 4.5.", lambda d: d.update(max_level=4.5)),
         ("level_list_fail", "max_level is a list.", lambda d: d.update(max_level=[4])),
         ("level_of_other_suite_fail", "Level 5 with classical keys.", lambda d: d.update(max_level=5)),
+        ("emergency_level_2_fail", "Too low to serve all.", _low_emergency),
+        ("class_fail", "A class that version 1 doesn't know.", lambda d: d.update({"class": "weekly"})),
         ("daily_level_4_fail", "Camera-days of level 4.", lambda d: d.update({"class": "daily"})),
         ("no_tickets_fail", "An empty list.", lambda d: d.update(tickets=[])),
         ("no_retention_fail", "A field is missing.", lambda d: d.pop("retention")),
@@ -191,6 +199,10 @@ def refused_by_content() -> None:
         "It expires at this very moment.",
         lambda d: d.update(not_after="2026-11-24T00:00:00.000000Z"),
     )
+
+
+def _low_emergency(made: dict[str, Any]) -> None:
+    made.update({"class": "emergency", "max_level": 2})
 
 
 # bech32 of 32 zero bytes.

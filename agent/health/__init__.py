@@ -1,0 +1,1 @@
+"""Health: one file per check, an engine that runs them, and the words for people."""

