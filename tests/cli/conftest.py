@@ -61,11 +61,12 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
 @pytest.fixture(scope="session")
 def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     """Its channel process was killed once, so that one segment is cut short."""
-    box = make_box(tmp_path_factory.mktemp("interrupted"), segment_s=2.0)
+    box = make_box(tmp_path_factory.mktemp("interrupted"), segment_s=60.0)
     with running(box):
         wait_until("frames are durable", lambda: durable(box))
         os.kill(channel_pid(box), signal.SIGKILL)
-        wait_for_segments(box, 2)
+        wait_for_segments(box, 1)  # the one that was cut short; the next is closed by the stop
+        wait_until("frames are durable again", lambda: durable(box))
     [opening] = box.leaves(LeafType.RECORDING_OPENED)
     return Recorded(box, str(opening.body["recording"]))
 
