@@ -24,9 +24,9 @@ from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
 import onvif  # type: ignore[import-untyped]  # publishes no types, like zeep and lxml
-from lxml import etree  # type: ignore[import-untyped]
-from onvif.definition import SERVICES  # type: ignore[import-untyped]
-from onvif.zeep_aiohttp import AIOHTTPTransport  # type: ignore[import-untyped]
+from lxml import etree  # type: ignore[import-untyped]  # has no types
+from onvif.definition import SERVICES  # type: ignore[import-untyped]  # has no types
+from onvif.zeep_aiohttp import AIOHTTPTransport  # type: ignore[import-untyped]  # has no types
 from zeep import exceptions as zeep_errors
 from zeep.helpers import serialize_object
 
