@@ -75,6 +75,15 @@ class Site:
             raise Skip("no-program", arguments[0])
         return done
 
+    def vault_device(self) -> str:
+        """The block device below the vault, by findmnt(8). Skip `no-program`, `no-hardware`."""
+        vault = str(self.config.box.vault_dir)
+        told = self.program("findmnt", "-no", "SOURCE", "--target", vault).text
+        device = told.strip().partition("[")[0]
+        if not device.startswith("/dev/"):
+            raise Skip("no-hardware", device)
+        return device
+
     def text(self, absolute: str) -> str | None:
         """A small text file of the system, stripped; None when it isn't there or can't be read."""
         try:

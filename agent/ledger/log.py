@@ -9,7 +9,6 @@ hold leaves whose `append` never returned.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -30,6 +29,7 @@ from agent.formats.ledger_v1 import (
     origin,
     split_entries,
 )
+from agent.host.directory_lock import hold
 from agent.host.files import make_directories, translate, write_all, write_atomic
 from agent.ledger import checkpoint as checkpoints
 from agent.ledger import tree
@@ -306,19 +306,8 @@ def _rolled_back(text: str) -> Halt:
 
 
 def _lock(directory: Path) -> int:
-    try:
-        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise translate(error, directory, "opening") from error
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(fd)
-        if isinstance(error, BlockingIOError):
-            text = f"another process writes the ledger in {directory}"
-            raise Halt("ledger.busy", text, "stop the other agent: one box has one writer") from error
-        raise translate(error, directory, "locking") from error
-    return fd
+    text = f"another process writes the ledger in {directory}"
+    return hold(directory, Halt("ledger.busy", text, "stop the other agent: one box has one writer"))
 
 
 def _check_place(entry: bytes, box: str, index: int) -> None:

@@ -9,7 +9,6 @@ must keep the directory on a machine that the box's root can't reach; who loses 
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from pathlib import Path
 from agent.formats import signed_note
 from agent.formats.ledger_v1 import origin as origin_of
 from agent.formats.witness_v1 import LogState, Paths, Sent, Stopped, decode_state, encode_state
+from agent.host.directory_lock import hold
 from agent.host.files import make_directories, translate, write_atomic
 from agent.ledger import checkpoint as checkpoints
 from agent.ledger import cosignature, tree
@@ -199,16 +199,5 @@ def _damaged(path: Path, cause: Refuse) -> Halt:
 
 
 def _lock(directory: Path) -> int:
-    try:
-        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise translate(error, directory, "opening") from error
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(fd)
-        if isinstance(error, BlockingIOError):
-            text = f"another witness uses {directory}"
-            raise Halt("witness.busy", text, "stop the other one: a directory has one witness") from error
-        raise translate(error, directory, "locking") from error
-    return fd
+    text = f"another witness uses {directory}"
+    return hold(directory, Halt("witness.busy", text, "stop the other one: a directory has one witness"))

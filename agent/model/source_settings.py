@@ -57,15 +57,7 @@ class RtspSettings:
     transport: Transport = Transport.TCP
 
     def __post_init__(self) -> None:
-        try:
-            parts = urlsplit(self.url)
-            port = parts.port
-        except ValueError:
-            good = False
-        else:
-            good = parts.scheme in ("rtsp", "rtsps") and bool(parts.hostname) and port != 0
-            good = good and "@" not in self.url
-        if not good:
+        if not _is_address(self.url, ("rtsp", "rtsps")):
             raise Refuse(
                 "source.settings",
                 "the RTSP address is not usable",
@@ -90,20 +82,13 @@ class OnvifSettings:
     spec: CollectionSpec | None = None
 
     def __post_init__(self) -> None:
-        try:
-            parts = urlsplit(self.url)
-            port = parts.port
-        except ValueError:
-            good = False
-        else:
-            good = parts.scheme in ("http", "https") and bool(parts.hostname) and port != 0
-            good = good and "@" not in self.url
-        if not good:
+        if not _is_address(self.url, ("http", "https")):
             raise Refuse(
                 "source.settings",
                 "the ONVIF address is not usable",
                 "write it as http://host:port; the name and password have their own settings",
             )
+        parts = urlsplit(self.url)
         if not parts.path.strip("/"):
             object.__setattr__(self, "url", parts._replace(path="/onvif/device_service").geturl())
 
@@ -149,3 +134,13 @@ class SyntheticSettings:
 
 
 SourceSettings: TypeAlias = RtspSettings | OnvifSettings | FileSettings | SyntheticSettings
+
+
+def _is_address(url: str, schemes: tuple[str, ...]) -> bool:
+    """True for a URL with a host, a usable port and no credentials, which have their own settings."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in schemes and bool(parts.hostname) and port != 0 and "@" not in url

@@ -36,11 +36,6 @@ from agent.vault.layout import LEDGER
 RecordAccess: TypeAlias = Callable[[AgentConfig, Mapping[str, Json]], int | None]
 
 
-def no_keeper(_config: AgentConfig, _facts: Mapping[str, Json]) -> int | None:
-    """Where there is no door to a keeper."""
-    return None
-
-
 def ledger_head(vault: Path) -> LedgerHead:
     """Size and root of the vault's ledger, computed from its leaves."""
     report = check_log(vault / LEDGER, None)

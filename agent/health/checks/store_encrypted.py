@@ -23,10 +23,7 @@ class Disk:
 
 def sample(site: Site, target: str | None) -> Disk:
     """findmnt(8) and lsblk(8). Skip `no-program`, `no-hardware` (not on a block device)."""
-    vault = str(site.config.box.vault_dir)
-    device = site.program("findmnt", "-no", "SOURCE", "--target", vault).text.strip().partition("[")[0]
-    if not device.startswith("/dev/"):
-        raise Skip("no-hardware", device)
+    device = site.vault_device()
     told = site.program("lsblk", "--json", "--inverse", "-o", "NAME,TYPE,RM", device).text
     try:
         rows = list(_all(json.loads(told)["blockdevices"]))

@@ -13,10 +13,7 @@ WORN_PERCENT = 80
 
 def sample(site: Site, target: str | None) -> tuple[bool, int | None]:
     """smartctl(8): (passed, wear in per cent or None). Skip `no-program`, `no-privilege`, `no-hardware`."""
-    vault = str(site.config.box.vault_dir)
-    device = site.program("findmnt", "-no", "SOURCE", "--target", vault).text.strip().partition("[")[0]
-    if not device.startswith("/dev/"):
-        raise Skip("no-hardware", device)
+    device = site.vault_device()
     told = site.program("smartctl", "--json", "--all", device)
     try:
         facts = json.loads(told.text)
