@@ -9,7 +9,7 @@ from pathlib import Path
 from agent.formats.config_v1 import AgentConfig
 from agent.model.errors import AgentError, Refuse
 from agent.runtime.boot import PUBLIC_NAME
-from agent.runtime.load_config import load
+from agent.runtime.effective_config import effective
 from agent.seal.capsule import read_identity_file
 from agent.vault.layout import LEDGER
 
@@ -31,8 +31,8 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def config_of(arguments: argparse.Namespace) -> AgentConfig:
-    """The configuration that was named. Raises `ConfigError`."""
-    return load(arguments.config)
+    """The configuration in effect beside the file that was named. Raises `ConfigError`."""
+    return effective(arguments.config).config
 
 
 def add_vault(parser: argparse.ArgumentParser, *, positional: bool) -> None:

@@ -25,6 +25,8 @@ class Trust(StrEnum):
     KNOWN_VENDOR = "known-vendor"
     UNKNOWN_DEVICE = "unknown-device"
     TEST_DEVICE = "test-device"
+    # The installer says so; the device itself tells nothing (RTSP).
+    DECLARED = "declared"
 
 
 _TRUST = {
@@ -120,6 +122,26 @@ def match_device(profiles: Sequence[DeviceProfile], facts: DeviceFacts) -> Profi
     if not generic:
         raise RuntimeError(f"the set has no generic profile for {facts.kind.value}")
     return _unknown(generic[0].profile, facts, names if len(names) > 1 else [])
+
+
+def declared(profiles: Sequence[DeviceProfile], profile_id: str, facts: DeviceFacts) -> ProfileMatch:
+    """The profile that the configuration names for a device that tells nothing about itself.
+
+    An id that the set does not have, or whose profile is generic or of a kind that can't be behind this
+    source, makes the device an unknown one, with an alarm that says why.
+    """
+    real = (one for one in profiles if one.scope in (Scope.MODEL, Scope.VENDOR))
+    found = [one for one in real if one.id == profile_id and one.kind in (facts.kind, Kind.ONVIF)]
+    if found:
+        why = "the configuration declares it"
+        return ProfileMatch(profile=found[0], why=why, trust=Trust.DECLARED, alarm=None)
+    unknown = match_device(profiles, facts)
+    alarm = Alarm(
+        code=UNKNOWN_CODE,
+        text=f"the set has no network camera's profile {profile_id!r}, which the configuration declares",
+        advice="choose one of `edgeward profiles list`; until then it is recorded as an unknown device",
+    )
+    return ProfileMatch(profile=unknown.profile, why=unknown.why, trust=Trust.UNKNOWN_DEVICE, alarm=alarm)
 
 
 def overlapping_rules(

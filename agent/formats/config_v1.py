@@ -113,6 +113,12 @@ class RtspSource(_Model):
     url: Annotated[str, AfterValidator(_without_credentials)]
     username: str | None = None
     password_file: str | None = None
+    profile: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=80,
+        description="Id of the camera's device profile, which it can't tell.",
+    )
 
 
 class FileSource(_Model):

@@ -67,6 +67,7 @@ class LeafType(StrEnum):
     ALARM_ACKNOWLEDGED = "alarm-acknowledged"
     REPORT = "report"
     CHECK_REPORT = "check-report"
+    HEARTBEAT = "heartbeat"
 
 
 STD_CLAUSES: Mapping[LeafType, tuple[str, ...]] = {
@@ -98,6 +99,7 @@ STD_CLAUSES: Mapping[LeafType, tuple[str, ...]] = {
     LeafType.ALARM_ACKNOWLEDGED: ("STD 7.4 f",),
     LeafType.REPORT: ("STD 7.4 f",),
     LeafType.CHECK_REPORT: ("STD 7.4 f",),
+    LeafType.HEARTBEAT: ("STD 7.3", "STD 7.4 e"),
 }
 
 

@@ -31,6 +31,7 @@ class CommandType(StrEnum):
     HOLD_SET = "hold.set"
     IDENTIFY = "identify"
     LEDGER_PROVE = "ledger.prove"
+    LEVEL_RAISE = "level.raise"
     MAINTENANCE = "maintenance"
     PLAN_SET = "plan.set"
     REBIRTH = "rebirth"
@@ -84,6 +85,7 @@ RULES: Mapping[CommandType, CommandRule] = {
     CommandType.HOLD_SET: CommandRule(roles=frozenset({Role.OPERATOR, Role.APPROVER}), local=True),
     CommandType.IDENTIFY: _OPERATE,
     CommandType.LEDGER_PROVE: _READ,
+    CommandType.LEVEL_RAISE: _OPERATE,
     CommandType.MAINTENANCE: _OPERATE,
     CommandType.PLAN_SET: _POLICY,
     CommandType.REBIRTH: _READ,

@@ -23,6 +23,7 @@ from agent.runtime.telemetry import Alarm
 AUDIT = "audit."
 CHECKPOINT_BUSY_NS = 10 * NS_PER_S
 CHECKPOINT_IDLE_NS = 60 * NS_PER_S
+HEARTBEAT_NS = 300 * NS_PER_S
 
 
 class Book:
@@ -39,6 +40,8 @@ class Book:
         self._alarms: dict[tuple[str, str], Alarm] = {}
         self._checkpoint_at_ns = 0
         self._checkpoint_size = -1
+        self._seen_size = ledger.size
+        self._grown_at_ns = clock.mono_ns()
         self._prove_from: frozenset[int] = frozenset()
         self.outbox_failures = 0
 
@@ -155,9 +158,18 @@ class Book:
         self.tell(telemetry.ledger_head(note, {old: self._ledger.consistency_proof(old) for old in known}))
 
     def tick(self, *, busy: bool) -> None:
-        """Signs a checkpoint when one is due."""
+        """Writes a heartbeat and signs a checkpoint, each when one is due."""
+        self._beat()
         age_ns = self._clock.mono_ns() - self._checkpoint_at_ns
         if self._checkpoint_size != self._ledger.size and age_ns >= (
             CHECKPOINT_BUSY_NS if busy else CHECKPOINT_IDLE_NS
         ):
             self.checkpoint()
+
+    def _beat(self) -> None:
+        """A silent ledger says every five minutes that it is silent because nothing happened."""
+        now_ns = self._clock.mono_ns()
+        if self._ledger.size == self._seen_size and now_ns - self._grown_at_ns >= HEARTBEAT_NS:
+            self.leaf(LeafType.HEARTBEAT, {"alarms": len(self._alarms)})
+        if self._ledger.size != self._seen_size:
+            self._seen_size, self._grown_at_ns = self._ledger.size, now_ns

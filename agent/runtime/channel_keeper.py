@@ -30,6 +30,7 @@ from agent.model.times import NS_PER_S, Instant
 from agent.runtime.book import Book
 from agent.runtime.channel_book import ChannelBook
 from agent.runtime.channel_settings import ChannelSettings, encode_settings
+from agent.runtime.config_commands import ChannelNow
 from agent.runtime.plan_gate import Allowed, Refused
 from agent.runtime.plan_watch import PlanWatch
 from agent.runtime.telemetry import Alarm
@@ -40,6 +41,8 @@ HUNG_S = 15.0
 STOP_S = 8.0
 RESTART_S = 0.2
 LONGEST_RESTART_S = 2.0
+# Frames become durable within a second; a camera that is slow to send is not yet one that is lost.
+RECORDS_NS = 10 * NS_PER_S
 
 
 class ChannelKeeper:
@@ -84,6 +87,18 @@ class ChannelKeeper:
         self._wake.set()
         if self._paused:
             self._stop_child()
+
+    def present(self, now_mono_ns: int) -> ChannelNow:
+        """How it is at this moment; it records while its newest durable frame is young."""
+        view = self.channel.view
+        durable_ns = view.durable_mono_ns
+        young = durable_ns is not None and now_mono_ns - durable_ns < RECORDS_NS
+        return ChannelNow(
+            name=self.channel.config.id,
+            records=self.channel.recording is not None and young,
+            rests=self._rest_cause() is not None or view.finished,
+            paused=self._paused,
+        )
 
     def look(self, now: Instant) -> None:
         """Called every second: what the plan says now, and whether the recording has become too long."""

@@ -28,6 +28,7 @@ from agent.model.ports.clock import Clock
 from agent.model.times import NS_PER_S
 from agent.runtime.access_handler import handle_access_record
 from agent.runtime.book import Book
+from agent.runtime.command_arguments import number, only, text, wrong
 from agent.runtime.telemetry import Alarm
 from agent.runtime.ticket_batches import check_batch, import_batch
 from agent.runtime.ticket_withdrawals import import_withdrawal
@@ -128,8 +129,8 @@ class BoxHandlers:
         return delay_s
 
     def _acknowledge(self, command: Command) -> Mapping[str, Json]:
-        _only(command, "entity", "code")
-        entity, code = _text(command, "entity"), _text(command, "code")
+        only(command, "entity", "code")
+        entity, code = text(command, "entity"), text(command, "code")
         if not any((alarm.entity, alarm.code) == (entity, code) for alarm in self._book.alarms):
             raise Refuse(
                 "alarm.unknown", "this alarm is not raised", "it may be over: look at the alarms that stand"
@@ -142,7 +143,7 @@ class BoxHandlers:
         return {"leaf": leaf}
 
     def _identify(self, command: Command) -> Mapping[str, Json]:
-        _only(command)
+        only(command)
         self._identify_until_ns = self._clock.mono_ns() + IDENTIFY_NS
         self._log(f"identify: {command.signers[0]} looks for this box")
         self._book.raise_alarm(
@@ -157,8 +158,8 @@ class BoxHandlers:
         return {"seconds": IDENTIFY_NS // NS_PER_S}
 
     def _prove(self, command: Command) -> Mapping[str, Json]:
-        _only(command, "leaf")
-        index = _number(command, "leaf", None, (1 << 53) - 1)
+        only(command, "leaf")
+        index = number(command, "leaf", None, (1 << 53) - 1)
         if index >= self._ledger.size:
             raise Refuse("leaf.unknown", "there is no such leaf", f"the log has {self._ledger.size} leaves")
         self._book.checkpoint()
@@ -167,10 +168,10 @@ class BoxHandlers:
         return {"proof": tlog_proof_v1.encode(index, path, note)}
 
     def _maintenance(self, command: Command) -> Mapping[str, Json]:
-        _only(command, "on")
+        only(command, "on")
         on = command.args.get("on")
         if not isinstance(on, bool):
-            raise _wrong("on")
+            raise wrong("on")
         if self._link is not None:
             self._link.announce_maintenance(on)
             if self._link.connected:  # else the next connection says it, after its birth
@@ -178,17 +179,17 @@ class BoxHandlers:
         return {"on": on}
 
     def _rebirth(self, command: Command) -> Mapping[str, Json]:
-        _only(command, "window_s")
-        delay_s = self.spread_birth(_number(command, "window_s", 0, MAX_REBIRTH_WINDOW_S))
+        only(command, "window_s")
+        delay_s = self.spread_birth(number(command, "window_s", 0, MAX_REBIRTH_WINDOW_S))
         return {"delay_ms": round(delay_s * 1000)}
 
     def _import_tickets(self, command: Command) -> Mapping[str, Json]:
-        _only(command, "batch")
+        only(command, "batch")
         door = self._tickets
         try:
-            data = b64decode(_text(command, "batch", most=64 * 1024).encode("ascii"), validate=True)
+            data = b64decode(text(command, "batch", most=64 * 1024).encode("ascii"), validate=True)
         except (binascii.Error, UnicodeEncodeError):
-            raise _wrong("batch") from None
+            raise wrong("batch") from None
         if door is None:
             raise Refuse("tickets.no-authority", "no key authority is configured", "see [tickets]")
         if is_withdrawal(data):
@@ -209,34 +210,9 @@ class BoxHandlers:
         return self._turn(command, on=False)
 
     def _turn(self, command: Command, *, on: bool) -> Mapping[str, Json]:
-        _only(command, "channel")
-        channel = _text(command, "channel")
+        only(command, "channel")
+        channel = text(command, "channel")
         if channel not in self._channels or self._switch is None:
             raise Refuse("channel.unknown", "this box has no such channel", "see `channels` in its birth")
         self._switch(channel, on)
         return {"channel": channel, "on": on}
-
-
-def _wrong(name: str) -> Refuse:
-    return Refuse(
-        "command.bad-argument", f"argument {name} is wrong or missing", "see docs/formats/commands-v1.md"
-    )
-
-
-def _only(command: Command, *names: str) -> None:
-    if unknown := sorted(set(command.args) - set(names)):
-        raise _wrong(unknown[0][:32])
-
-
-def _text(command: Command, name: str, most: int = 128) -> str:
-    value = command.args.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= most:
-        raise _wrong(name)
-    return value
-
-
-def _number(command: Command, name: str, default: int | None, most: int) -> int:
-    value = command.args.get(name, default)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
-        raise _wrong(name)
-    return value

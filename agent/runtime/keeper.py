@@ -14,8 +14,6 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 
-from agent import __version__
-from agent.formats.config_v1 import AgentConfig
 from agent.formats.ledger_v1 import LeafType
 from agent.host.notify import SystemdNotifier
 from agent.model.errors import AgentError
@@ -26,7 +24,8 @@ from agent.runtime import status
 from agent.runtime.book import Book
 from agent.runtime.boot import Booted, boot, recover, signing_key
 from agent.runtime.channel_keeper import ChannelKeeper
-from agent.runtime.load_config import fingerprint
+from agent.runtime.config_commands import configuration_facts
+from agent.runtime.effective_config import Effective
 from agent.runtime.parts import Assembly, Chore, Parts, save_index
 from agent.runtime.telemetry import Alarm
 
@@ -40,34 +39,46 @@ LINK_STOP_S = 5.0
 class Keeper:
     """One event loop, one thread beside it (the link's)."""
 
-    def __init__(self, config: AgentConfig, clock: Clock, log: Callable[[str], None]) -> None:
-        self._config = config
+    def __init__(self, chosen: Effective, clock: Clock, log: Callable[[str], None]) -> None:
+        self._chosen = chosen
+        self._config = chosen.config
         self._clock = clock
         self._log = log
         self._notifier = SystemdNotifier.from_environment()
         self._stop = asyncio.Event()
         self._signals = 0
+        self._anew = False
 
-    async def run(self) -> None:
-        """Until a stop signal. Raises `AgentError` when the box can't boot or the ledger fails."""
+    async def run(self) -> bool:
+        """Until a stop signal, or until another configuration is to be tried: then True.
+
+        Raises `AgentError` when the box can't boot or the ledger fails.
+        """
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         booted = boot(self._config, self._clock, os.urandom, time.sleep)
         key = signing_key(self._config, os.urandom)
-        assembly = Assembly(self._config, booted, key, self._clock, self._log)
+        assembly = Assembly(self._chosen, booted, key, self._clock, self._log, self._begin_anew)
         self._enter_boot(booted, assembly.book)
         parts = assembly.finish()
         self._install_signals()
         await parts.post.open(maintenance=booted.past.commands.maintenance)
-        self._notifier.send("READY=1", f"STATUS=recording {len(parts.keepers)} channels")
+        parts.configurations.ready()
+        self._notifier.ready(f"recording {len(parts.keepers)} channels")
         if parts.link:
             parts.link.start()
         try:
             await self._supervise(parts)
+            if not self._anew:
+                self._notifier.send("STOPPING=1")
         finally:
-            self._notifier.send("STOPPING=1")
             parts.zygote.close()
             await parts.post.close()
             self._leave(parts)
+        return self._anew and self._signals == 0
+
+    def prepare_restart(self) -> None:
+        """Tells systemd that the same process is about to start anew, which may take it a while."""
+        self._notifier.starting_anew(self._clock.mono_ns())
 
     def _enter_boot(self, booted: Booted, book: Book) -> None:
         book.leaf(
@@ -75,10 +86,7 @@ class Keeper:
             {"vault": booted.vault_id, "torn": len(booted.ledger.torn)},
             event=True,
         )
-        book.leaf(
-            LeafType.CONFIGURATION,
-            {"sha256": fingerprint(self._config), "agent": __version__},
-        )
+        book.leaf(LeafType.CONFIGURATION, configuration_facts(self._chosen), event=True)
         recover(self._config.box.vault_dir, booted.past, book)
         book.checkpoint()
 
@@ -91,6 +99,10 @@ class Keeper:
         self._signals += 1
         if self._signals > 1:
             os._exit(130)
+        self._stop.set()
+
+    def _begin_anew(self) -> None:
+        self._anew = True
         self._stop.set()
 
     async def _supervise(self, parts: Parts) -> None:

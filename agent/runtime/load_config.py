@@ -54,13 +54,22 @@ class ConfigError(Exception):
         self.lines = lines
 
 
-def load(path: Path) -> AgentConfig:
-    """The configuration at `path`. Raises `ConfigError`."""
+def read_text(path: Path) -> str:
+    """The file at `path`. Raises `ConfigError`."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise ConfigError((f"{path}: can't be read ({reason}): check path and owner",)) from None
+
+
+def load(path: Path) -> AgentConfig:
+    """The configuration at `path`. Raises `ConfigError`."""
+    return understood(read_text(path), str(path))
+
+
+def understood(text: str, place: str) -> AgentConfig:
+    """What `text` says; `place` is where it came from, for people. Raises `ConfigError`."""
     parsed = parse(text, check_recipient)
     if isinstance(parsed, AgentConfig):
         problems = _levels_without_custodian(parsed, text) + _unfit_authority(parsed, text)
@@ -68,7 +77,7 @@ def load(path: Path) -> AgentConfig:
         if not problems:
             return parsed
         parsed = problems
-    raise ConfigError(tuple(problem.render(str(path)) for problem in parsed))
+    raise ConfigError(tuple(problem.render(place) for problem in parsed))
 
 
 def fingerprint(config: AgentConfig) -> str:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import os
 import random as random_module
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 
 from agent import __version__
 from agent.device.profiles import load_profiles
-from agent.formats.config_v1 import AgentConfig
 from agent.ledger.signing import SigningKey, Verifier
 from agent.link.client import Link
 from agent.link.inbox import Inbox
@@ -32,15 +31,18 @@ from agent.runtime.check_site import this_site
 from agent.runtime.command_checks import CheckRuns
 from agent.runtime.command_post import CommandPost, inbox_for
 from agent.runtime.command_wiring import make_post
+from agent.runtime.config_commands import ConfigCommands
 from agent.runtime.cosigning import Cosigning
 from agent.runtime.disposal import Disposal
 from agent.runtime.disposal_context import DisposalContext
+from agent.runtime.effective_config import Effective
 from agent.runtime.health_watch import HealthWatch
 from agent.runtime.link_wiring import make_link
 from agent.runtime.load_config import channel_settings
 from agent.runtime.metrics_file import MetricsFile, metrics_of
 from agent.runtime.past import ChannelPast
 from agent.runtime.tickets import Need, TicketOffice
+from agent.runtime.twins import TwinWatch
 from agent.runtime.unrecorded import Unrecorded
 from agent.runtime.zygote_client import ZygoteClient
 from agent.vault.layout import LEDGER
@@ -49,6 +51,7 @@ BOX_EVERY_TICKS = 30
 TICKETS_EVERY_TICKS = 5
 STATE_EVERY_TICKS = 300
 HEALTH_EVERY_TICKS = 60
+TWINS_EVERY_TICKS = 600
 COSIGNING_EVERY_TICKS = 5
 ROOM_EVERY_TICKS = 5
 # The index follows the ledger a few leaves at a time, and is written when a start would read many anew.
@@ -72,6 +75,7 @@ class Parts:
     keepers: tuple[ChannelKeeper, ...]
     watch: BoxWatch
     metrics: MetricsFile | None
+    configurations: ConfigCommands
     chores: tuple[Chore, ...]
 
 
@@ -79,9 +83,17 @@ class Assembly:
     """Makes the parts. `link` and `book` first, since recovery writes into the book; then `finish`."""
 
     def __init__(
-        self, config: AgentConfig, booted: Booted, key: SigningKey, clock: Clock, log: Callable[[str], None]
+        self,
+        chosen: Effective,
+        booted: Booted,
+        key: SigningKey,
+        clock: Clock,
+        log: Callable[[str], None],
+        begin_anew: Callable[[], None],
     ) -> None:
-        self._config = config
+        self._chosen = chosen
+        self._config = chosen.config
+        self._begin_anew = begin_anew
         self._booted = booted
         self._key = key
         self._clock = clock
@@ -116,6 +128,7 @@ class Assembly:
             for number, channel in enumerate(config.channel)
         )
         by_name = {keeper.channel.config.id: keeper for keeper in keepers}
+        configurations = self._configurations(by_name)
         self._post = post = make_post(
             config,
             book=book,
@@ -127,7 +140,7 @@ class Assembly:
             inbox=self._inbox,
             arrived=self._arrived,
             switch=lambda channel, on: by_name[channel].switch(on),
-            more={**disposal.handlers(), **checks.handlers()},
+            more={**disposal.handlers(), **checks.handlers(), **configurations.handlers()},
             cosigned=lambda payload: None if cosigning is None else cosigning.take(payload),
         )
         watch = BoxWatch(config.box.vault_dir, self.link, book, clock)
@@ -140,17 +153,30 @@ class Assembly:
             keepers=keepers,
             watch=watch,
             metrics=metrics_of(config, __version__, book),
+            configurations=configurations,
             chores=(
                 *self._chores(keepers, watch, post),
                 *self._optional_chores(tickets, cosigning),
                 (1, disposal.tick),
                 (1, checks.tick),
+                (1, configurations.tick),
                 (1, lambda: booted.index.advance(booted.ledger, INDEX_LEAVES)),
                 (INDEX_EVERY_TICKS, self._save_index),
                 (ROOM_EVERY_TICKS, lambda: disposal.keep_room(config.segments.keep_free_bytes)),
                 # Last, so that what this tick wrote is judged in it.
                 (1, self._audit().tick),
             ),
+        )
+
+    def _configurations(self, keepers: Mapping[str, ChannelKeeper]) -> ConfigCommands:
+        return ConfigCommands(
+            self._chosen,
+            book=self.book,
+            clock=self._clock,
+            channels=lambda: [one.present(self._clock.mono_ns()) for one in keepers.values()],
+            switch=lambda channel, on: keepers[channel].switch(on),
+            connected=lambda: self.link is not None and self.link.connected,
+            restart=self._begin_anew,
         )
 
     def _make_link(self) -> Link | None:
@@ -232,9 +258,11 @@ class Assembly:
         """What every box does, in this order."""
         config, book, clock = self._config, self.book, self._clock
         names = [channel.id for channel in config.channel]
+        twins = TwinWatch(config, self._key.verifier_key, book.tell)
         health = HealthWatch(book, partial(this_site, config, clock), names)
         return [
             (BOX_EVERY_TICKS, watch.report),
+            (TWINS_EVERY_TICKS, twins.look),
             *((STATE_EVERY_TICKS, keeper.channel.publish_state) for keeper in keepers),
             (1, partial(_look_at_plans, keepers, clock)),
             (1, lambda: book.tick(busy=any(keeper.channel.recording for keeper in keepers))),

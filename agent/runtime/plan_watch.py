@@ -2,18 +2,19 @@
 
 Guarantees: each refusal that begins, or whose reason changes, is one leaf `refused` with its event and one
 alarm `plan.*` that stands as long as it does (STD 6.1); a device that no profile knows is the alarm
-`device.unknown`. When the profiles can't be read, nothing is collected from a device. Leaves out starting
-and stopping (`channel_keeper.py`), which must ask before it starts, when the device has told about itself,
-and every second.
+`device.unknown`, one with firmware below its profile's floor `device.firmware` (STD 6.3). When the profiles
+can't be read, nothing is collected from a device. Leaves out starting and stopping (`channel_keeper.py`),
+which must ask before it starts, when the device has told about itself, and every second.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from agent.device.profile_match import UNKNOWN_CODE, DeviceFacts, ProfileMatch, match_device
+from agent.device.firmware import FirmwareStatus, firmware_findings
+from agent.device.profile_match import UNKNOWN_CODE, DeviceFacts, ProfileMatch, declared, match_device
 from agent.device.profiles import ProfileSet, load_profiles
-from agent.formats.config_v1 import ChannelConfig
+from agent.formats.config_v1 import ChannelConfig, RtspSource
 from agent.formats.ipc_v1 import DeviceTold
 from agent.formats.ledger_v1 import LeafType
 from agent.formats.profile_v1 import Kind
@@ -23,8 +24,13 @@ from agent.model.times import NS_PER_S, Instant
 from agent.runtime.book import Book
 from agent.runtime.plan_gate import DEVICE_FORBIDS, Allowed, Refused, judge
 from agent.runtime.telemetry import Alarm
+from agent.runtime.twins import tell_device
 
 CLOCK_CODE = "plan.clock-unsure"
+FIRMWARE_CODE = "device.firmware"
+# A version that is not told or can't be compared is no news to be raised: `edgeward check` names it.
+_TOO_OLD = (FirmwareStatus.BELOW_FLOOR,)
+_MOST_ADVISORIES = 3
 # A device that was refused for what it is may be replaced by another: it is asked again after this long.
 ASK_DEVICE_AGAIN_NS = 60 * NS_PER_S
 # What a synthetic source would tell (firmware-profiles/generic/synthetic.toml).
@@ -52,7 +58,7 @@ class PlanWatch:
             self._match = self._asked_mono_ns = None
         if self._match is None and not self._asks_device:
             facts = _facts_before_opening(self._config)
-            if facts is not None and (broken := self._learn(facts)) is not None:
+            if facts is not None and (broken := self._learn(facts, None)) is not None:
                 return self._tell(broken)
         return self._tell(judge(self._config, self._match, now, running=running))
 
@@ -66,22 +72,45 @@ class PlanWatch:
                 firmware=None if told is None else told.firmware,
             )
             self._asked_mono_ns = now.mono_ns
-            if (broken := self._learn(told_facts)) is not None:
+            if (broken := self._learn(told_facts, told)) is not None:
                 return self._tell(broken)
         return self.ask(now, running=running)
 
-    def _learn(self, facts: DeviceFacts) -> Refused | None:
+    def _learn(self, facts: DeviceFacts, told: DeviceTold | None) -> Refused | None:
         """Finds the profile of the device. Gives a refusal when there are no profiles to look in."""
         try:
-            self._match = match_device(self._load().profiles, facts)
+            match = self._match_of(facts)
         except Refuse as error:
             return Refused(code="plan.no-profiles", text=error.text, advice=error.advice)
-        alarm = self._match.alarm
-        if alarm is None:
-            self._book.close_alarms(self._config.id, UNKNOWN_CODE)
-        else:
-            self._alarm(alarm.code, "warning", alarm.text, alarm.advice)
+        self._match = match
+        self._device_alarm(
+            UNKNOWN_CODE,
+            None if match.alarm is None else match.alarm.text,
+            "" if match.alarm is None else match.alarm.advice,
+        )
+        old = [one for one in firmware_findings(match.profile, facts.firmware) if one.status in _TOO_OLD]
+        self._device_alarm(
+            FIRMWARE_CODE,
+            "; ".join(one.render() for one in old[:_MOST_ADVISORIES]) or None,
+            "have the firmware updated; until then keep the device on a network of its own (STD 6.3)",
+        )
+        tell_device(self._book, self._config.id, told, match)
         return None
+
+    def _match_of(self, facts: DeviceFacts) -> ProfileMatch:
+        profiles, source = self._load().profiles, self._config.source
+        if isinstance(source, RtspSource) and source.profile is not None:
+            return declared(profiles, source.profile, facts)
+        return match_device(profiles, facts)
+
+    def _device_alarm(self, code: str, text: str | None, remedy: str) -> None:
+        """Stands as long as `text` does; another text is another alarm."""
+        standing = [one for one in self._book.alarms if (one.entity, one.code) == (self._config.id, code)]
+        if text is not None and any(one.text == text for one in standing):
+            return
+        self._book.close_alarms(self._config.id, code)
+        if text is not None:
+            self._alarm(code, "warning", text, remedy)
 
     def _tell(self, answer: Allowed | Refused) -> Allowed | Refused:
         if isinstance(answer, Refused):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agent.cli.exits import Exit
 from agent.formats.config_v1 import AgentConfig
+from agent.formats.sent_config_v1 import AcceptedConfig
+from agent.runtime.effective_config import effective, write_sent
 from tests.fakes.agents import cli, make_box
 
 PASSWORD = "planted-password-3141"
@@ -55,6 +58,23 @@ def test_a_good_file(tmp_path: Path, good: str) -> None:
     with_camera = write(tmp_path, good, source=CAMERA.format(secret(tmp_path / "pw"))).read_text()
     path.write_text(two_channels(with_camera))
     assert check(path) == (0, f"{path}: good, 2 channels\n", [])
+
+
+def test_a_channel_without_a_plan_and_a_sent_configuration_are_told(tmp_path: Path, good: str) -> None:
+    path = write(tmp_path, good)
+    path.write_text(re.sub("(?m)^plan = .*$", "", path.read_text()))
+    code, _, told = check(path)
+    assert (code, told) == (0, ["ch0 has no [channel.plan]: nothing will be recorded on it"])
+    shown = cli("config", "show", "-c", str(path))
+    assert (shown.returncode, shown.stdout) == (0, f"# the file on this box\n{path.read_text()}")
+    chosen = effective(path)
+    text = good.replace('purpose = "test"', 'purpose = "other"')
+    sent = replace(chosen.sent, accepted=AcceptedConfig(cmd_id="one", text=text))
+    write_sent(chosen.config.box.state_dir, sent)
+    assert cli("config", "show", "-c", str(path)).stdout == f"# accepted, sent with command one\n{text}"
+    code, _, told = check(path)
+    assert code == 0
+    assert told[1] == "not in effect: accepted, sent with command one; see edgeward config show"
 
 
 def test_every_error_is_told_with_file_and_line(tmp_path: Path, good: str) -> None:

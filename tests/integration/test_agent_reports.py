@@ -19,6 +19,7 @@ from tests.fakes.message_schemas import check_schema, schema_of
 
 _EVENT_LEAVES = (
     LeafType.BOOT,
+    LeafType.CONFIGURATION,
     LeafType.RECORDING_OPENED,
     LeafType.SEGMENT,
     LeafType.GAP,
@@ -94,7 +95,8 @@ def test_a_broker_that_comes_late_hears_everything_in_order(tmp_path: Path, brok
     assert numbers == set(range(1, max(numbers) + 1)), "a number is missing and nothing explains it"
     assert box.status()["outbox_failures"] == 0
     kinds = {topic.split("/", 4)[4] for topic, _ in messages}
-    assert {"birth/box", "state/channel", "ckpt/head", "m/box", "m/channel"} <= kinds
+    assert {"birth/box", "state/channel", "ckpt/head", "m/box", "m/channel", "e/configuration"} <= kinds
+    assert {"twin/software", "twin/hardware", "twin/keys", "twin/spec", "twin/device"} <= kinds
 
 
 def test_a_broker_that_dies_costs_only_time(tmp_path: Path, broker: BrokerProcess) -> None:

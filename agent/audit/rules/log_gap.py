@@ -1,8 +1,9 @@
 """Log gap: the ledger says nothing where it should speak (STD 7.4 c). Pure.
 
-Guarantees: finds a boot that no shutdown came before, and a silence longer than the bound, by the monotonic
-clock, while a channel wrote segments. Leaves out the silence of a box that had nothing to record, and what
-is missing in the middle: that is the Merkle tree's (`edgeward verify`).
+Guarantees: finds a boot that no shutdown came before, a silence longer than the bound, by the monotonic
+clock, while a channel wrote segments, and any silence of a running agent in which heartbeats are missing.
+Leaves out what is missing in the middle: that is the Merkle tree's (`edgeward verify`). Ledgers of versions
+without heartbeats are not asked for them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from agent.audit.finding import Settings
 from agent.formats.ledger_v1 import Leaf, LeafType
 
 _MINUTE_NS = 60_000_000_000
+# Two heartbeats (runtime/book.py) are missing, and the keeper had a minute to be late.
+_HEARTLESS_NS = 11 * _MINUTE_NS
 # After these a channel may be silent for as long as its camera is: the leaf itself has told it.
 _RESTS = frozenset({LeafType.RECORDING_CLOSED, LeafType.ALARM_RAISED, LeafType.GAP, LeafType.REFUSED})
 
@@ -27,6 +30,7 @@ class LogGap:
     REMEDY: ClassVar[str] = "find out what stopped the agent (power, crash, somebody); then acknowledge"
 
     running: bool = False
+    beats: bool = False
     last_ns: int = 0
     writing: set[str] = field(default_factory=set)
 
@@ -41,6 +45,8 @@ class LogGap:
         if self.writing and silence_ns > settings.silence_ns:
             minutes, names = silence_ns // _MINUTE_NS, ", ".join(sorted(self.writing))
             found = f"the ledger was silent for {minutes} minutes while {names} recorded"
+        elif self.beats and self.running and silence_ns > _HEARTLESS_NS:
+            found = f"heartbeats are missing: the ledger was silent for {silence_ns // _MINUTE_NS} minutes"
         self._follow(leaf)
         return found
 
@@ -50,7 +56,9 @@ class LogGap:
 
     def _follow(self, leaf: Leaf) -> None:
         channel = leaf.body.get("entity" if leaf.type is LeafType.ALARM_RAISED else "channel")
-        if leaf.type is LeafType.SHUTDOWN:
+        if leaf.type is LeafType.HEARTBEAT:
+            self.beats = True
+        elif leaf.type is LeafType.SHUTDOWN:
             self.running = False
             self.writing.clear()
         elif leaf.type is LeafType.SEGMENT:

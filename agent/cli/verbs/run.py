@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 
-from agent.cli.common import add_config, config_of
+from agent.cli.common import add_config, tell
 from agent.cli.exits import Exit
 from agent.host.clock import SystemClock
 from agent.model.errors import AgentError
+from agent.runtime.effective_config import Effective, begin, give_up
 from agent.runtime.keeper import Keeper
+from agent.runtime.sent_config import State
 
 EXAMPLE = "edgeward run -c /etc/edgeward/agent.toml"
 
@@ -22,18 +25,40 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Until a signal. Exit 78 for a wrong configuration, so that systemd does not try again."""
-    config = config_of(arguments)
-    keeper = Keeper(config, SystemClock(), _log)
+    chosen = begin(arguments.config)
+    keeper = Keeper(chosen, SystemClock(), _log)
+    failure: AgentError | None = None
+    anew = False
     try:
-        asyncio.run(keeper.run())
+        anew = asyncio.run(keeper.run())
     except* AgentError as group:
-        first = group.exceptions[0]
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        failure = first
-    else:
+        failure = _first(group)
+    if failure is not None:
+        _go_back_or_raise(chosen, failure)
+    elif not anew:
         return Exit.OK
-    raise failure
+    keeper.prepare_restart()
+    # The same program with the same words: nothing of the old configuration is left in the process.
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 (no shell is meant)
+    return Exit.FAILED
+
+
+def _go_back_or_raise(chosen: Effective, failure: AgentError) -> None:
+    """A sent configuration that the agent can't start under is given up; any other failure ends the agent."""
+    if chosen.state is not State.TRIAL:
+        raise failure
+    tell(failure)
+    _log("the configuration that was sent is given up; starting with the one before it")
+    give_up(chosen, failure.code)
+
+
+def _first(group: BaseExceptionGroup[AgentError]) -> AgentError:
+    first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    if not isinstance(first, AgentError):
+        raise TypeError("only errors of the agent are caught here")
+    return first
 
 
 def _log(text: str) -> None:

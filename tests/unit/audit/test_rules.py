@@ -121,6 +121,20 @@ def test_log_gap_of_a_silence_while_recording() -> None:
     assert story.add(LeafType.SEGMENT, channel="ch0", verdict="conforming") == ["log-gap"]
 
 
+def test_log_gap_of_missing_heartbeats() -> None:
+    story = Story()
+    story.add(LeafType.BOOT)
+    story.pass_time(30 * MINUTE_NS)
+    assert story.add(LeafType.HEARTBEAT, alarms=0) == [], "a version without heartbeats owes none"
+    story.pass_time(10 * MINUTE_NS)
+    assert story.add(LeafType.HEARTBEAT, alarms=0) == []
+    story.pass_time(12 * MINUTE_NS)
+    assert story.add(LeafType.HEARTBEAT, alarms=0) == ["log-gap"]
+    story.add(LeafType.SHUTDOWN)
+    story.pass_time(60 * MINUTE_NS)
+    assert story.add(LeafType.BOOT) == [], "a box that was off owes none"
+
+
 @pytest.mark.parametrize("rest", ["closed", "alarm", "shutdown"])
 def test_a_silence_that_was_told_is_no_gap(rest: str) -> None:
     story = Story()

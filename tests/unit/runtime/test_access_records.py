@@ -29,8 +29,7 @@ from agent.runtime.access_handler import handle_access_record
 from agent.runtime.access_records import RecordAccess, verify_record
 from agent.runtime.opening import Opened, Unlocked, release_parts
 from agent.seal.recording_key import KeyPair, new_key_pair
-from tests.unit.runtime.vaults import _CONFIG as CONFIG
-from tests.unit.runtime.vaults import FRAMES, SmallBox
+from tests.unit.runtime.vaults import CONFIG, FRAMES, SmallBox
 
 
 @dataclass(slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from agent.formats.config_v1 import ChannelConfig
 from agent.formats.ipc_v1 import DeviceTold
 from agent.formats.ledger_v1 import LeafType
 from agent.model.errors import Refuse
+from agent.model.outgoing import Json, Outgoing
 from agent.model.times import NS_PER_S, ClockQuality, Instant
 from agent.runtime.plan_gate import Allowed, Refused
 from agent.runtime.plan_watch import ASK_DEVICE_AGAIN_NS, PlanWatch
@@ -28,6 +30,12 @@ class Watched:
     def __init__(self, box: SmallBox, run: Run) -> None:
         self.box = box
         self.run = run
+        self.twins: list[Mapping[str, Json]] = []
+        run.book.tell = self._heard  # type: ignore[method-assign] # there is no outbox here
+
+    def _heard(self, message: Outgoing) -> None:
+        if message.kind == "twin" and message.body is not None:
+            self.twins.append(message.body)
 
     def watch(
         self, *, level: int = 4, source: str = "synthetic", plan: dict[str, object] | None = None
@@ -37,6 +45,8 @@ class Watched:
             "rtsp": {"kind": "rtsp", "url": "rtsp://127.0.0.1/x"},
             "file": {"kind": "file", "path": "/nothing.mp4"},
         }
+        kind, _, profile = source.partition(":")
+        places["rtsp"].update({"profile": profile} if profile else {})
         [channel] = self.box.config.channel
         raw = channel.model_dump(exclude={"plan", "source"})
         table = {"scene": "imaging-diagnosis", "place": ["lab"], "responsible": "head", "policy": "1"}
@@ -44,7 +54,7 @@ class Watched:
             {
                 **raw,
                 "level": level,
-                "source": places.get(source, {"kind": "synthetic"}),
+                "source": places.get(kind, {"kind": "synthetic"}),
                 "plan": {**table, **plan} if plan is not None else table,
             }
         )
@@ -136,6 +146,33 @@ def test_an_rtsp_camera_tells_nothing_and_is_an_unknown_device(watched: Watched)
     answer = watched.watch(source="rtsp", level=3).ask(at(0), running=False)
     assert isinstance(answer, Refused)
     assert answer.code == "plan.device-forbids"
+
+
+def test_an_rtsp_camera_whose_profile_is_declared(watched: Watched) -> None:
+    watch = watched.watch(source="rtsp:hikvision/any-camera", level=3)
+    assert watch.ask(at(0), running=False) == Allowed(level=3)
+    assert watched.alarms() == []
+    twin = watched.twins[-1]
+    assert (twin["profile"], twin["trust"], twin["model"]) == ("hikvision/any-camera", "declared", None)
+
+
+@pytest.mark.parametrize("profile", ["nobody/nothing", "generic/generic-onvif", "elgato/cam-link-4k"])
+def test_what_can_not_be_declared_is_unknown(watched: Watched, profile: str) -> None:
+    answer = watched.watch(source=f"rtsp:{profile}", level=3).ask(at(0), running=False)
+    assert isinstance(answer, Refused)
+    assert ("device.unknown", "warning") in watched.alarms()
+    assert any(profile in alarm.text for alarm in watched.run.book.alarms)
+
+
+def test_firmware_below_the_floor_is_an_alarm_until_it_is_updated(watched: Watched) -> None:
+    watch = watched.watch(source="onvif")
+    old = replace(told("HIKVISION"), model="DS-2CD2042FWD", firmware="V5.3.0 build 151116")
+    watch.device_told(old, at(0), running=False)
+    [alarm] = [one for one in watched.run.book.alarms if one.code == "device.firmware"]
+    assert "CVE-" in alarm.text
+    assert watched.twins[-1]["firmware_findings"]
+    watch.device_told(replace(old, firmware="V5.8.0 build 300101"), at(1), running=False)
+    assert "device.firmware" not in [code for code, _ in watched.alarms()]
 
 
 def test_a_file_is_no_device(watched: Watched) -> None:

@@ -33,7 +33,7 @@ from agent.vault.layout import recording_dir, segment_name
 from tests.fakes.clock import FakeClock
 
 FRAMES = 30
-_CONFIG = """\
+CONFIG = """\
 [box]
 id = "test-box"
 state_dir = "{root}/state"
@@ -89,7 +89,7 @@ class SmallBox:
     config: AgentConfig = field(init=False)
 
     def __post_init__(self) -> None:
-        self.config = good(_CONFIG.format(root=self.root, recipient=self.custodian.recipient))
+        self.config = good(CONFIG.format(root=self.root, recipient=self.custodian.recipient))
 
     @property
     def vault(self) -> Path:
