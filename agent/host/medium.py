@@ -60,11 +60,11 @@ def medium_of(path: Path, sys_root: Path = Path("/sys"), mountinfo: Path | None 
     disk = _disk_of(sys_root / "dev" / "block" / device)
     if disk is None:
         return Medium(file_system=file_system, discards_on_unlink=discards)
-    removable = _word(disk / "removable")
+    removable = word(disk / "removable")
     return Medium(
-        maker=_word(disk / "device" / "vendor") or _word(disk / "device" / "manfid"),
-        model=_word(disk / "device" / "model") or _word(disk / "device" / "name"),
-        serial=_word(disk / "device" / "serial"),
+        maker=word(disk / "device" / "vendor") or word(disk / "device" / "manfid"),
+        model=word(disk / "device" / "model") or word(disk / "device" / "name"),
+        serial=word(disk / "device" / "serial"),
         kind=_kind(disk),
         removable=None if removable is None else removable == "1",
         file_system=file_system,
@@ -93,11 +93,11 @@ def _kind(disk: Path) -> str | None:
         return "virtual"
     if disk.name.startswith(("nvme", "mmcblk")):
         return "flash"
-    rotational = _word(disk / "queue" / "rotational")
+    rotational = word(disk / "queue" / "rotational")
     return {"0": "flash", "1": "magnetic"}.get(rotational or "")
 
 
-def _word(path: Path) -> str | None:
+def word(path: Path) -> str | None:
     """One printable line of at most 100 characters; None when there is none."""
     try:
         text = path.read_text(encoding="ascii", errors="replace").strip()

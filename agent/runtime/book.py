@@ -116,6 +116,15 @@ class Book:
         self._ledger.append(now, self._boot, LeafType.ALARM_RAISED, telemetry.alarm_facts(alarm))
         self.tell(telemetry.alarm_raised(alarm, now.wall_ns))
 
+    def hold_alarm(self, entity: str, code: str, text: str | None, remedy: str) -> None:
+        """A warning that stands as long as there is a `text`; another text is another alarm."""
+        standing = self._alarms.get((entity, code))
+        if text is not None and standing is not None and standing.text == text:
+            return
+        self.close_alarms(entity, code)
+        if text is not None:
+            self.raise_alarm(Alarm(entity=entity, code=code, severity="warning", text=text, remedy=remedy))
+
     def close_alarms(self, entity: str, prefix: str) -> None:
         """Closes the alarms of `entity` whose code begins with `prefix`."""
         for key in [key for key in self._alarms if key[0] == entity and key[1].startswith(prefix)]:

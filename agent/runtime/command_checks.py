@@ -28,6 +28,7 @@ from agent.model.outgoing import Json, Outgoing, Priority
 from agent.model.ports.clock import Clock
 from agent.runtime.book import Book
 from agent.runtime.check_reports import make_report, read_report, sha256_of, sign_report
+from agent.runtime.command_arguments import wrong
 from agent.runtime.telemetry import Alarm
 
 FULL = "full"
@@ -101,7 +102,7 @@ class CheckRuns:
     def _start(self, command: Command) -> Mapping[str, Json]:
         profile = command.args.get("profile", Profile.VISIT.value)
         if set(command.args) - {"profile"} or profile not in (FULL, *Profile):
-            raise _bad_argument("profile")
+            raise wrong("profile")
         if self._running is not None:
             raise Refuse("check.busy", "checks are running already", "wait for their report, then ask again")
         chosen = tuple(check for check in self._checks if profile == FULL or profile in check.profiles)
@@ -151,7 +152,7 @@ class CheckRuns:
     def _enter(self, command: Command) -> Mapping[str, Json]:
         text = command.args.get("report")
         if set(command.args) != {"report"} or not isinstance(text, str) or not 0 < len(text) <= _MAX_ENTERED:
-            raise _bad_argument("report")
+            raise wrong("report")
         note = text.encode("utf-8")
         report = read_report(note, Verifier(self._key.verifier_key))
         return {"leaf": self._leaf(_facts(report, None, sha256_of(note)), command)}
@@ -179,9 +180,3 @@ def _facts(report: Report, run_id: str | None, sha256: str) -> dict[str, Json]:
         "counts": counts,
         "sha256": sha256,
     }
-
-
-def _bad_argument(name: str) -> Refuse:
-    return Refuse(
-        "command.bad-argument", f"argument {name} is wrong or missing", "see docs/formats/commands-v1.md"
-    )

@@ -123,7 +123,7 @@ class ConfigCommands:
             self._begin_anew(given_up(self._sent, "config.not-healthy"))
             return
         self._keep(proven(self._sent))
-        self._chosen = replace(self._chosen, state=State.ACCEPTED, sent=self._sent)
+        self._chosen = replace(self._chosen, sent=self._sent)
         self._book.close_alarms("_", "config.")
         facts = configuration_facts(self._chosen)
         self._book.leaf(LeafType.CONFIGURATION, facts, event=True, checkpoint=True)
@@ -153,7 +153,7 @@ class ConfigCommands:
         if command.id in _known(self._sent):
             return {"trial_s": TRIAL_NS // NS_PER_S}
         present = self._chosen.config
-        if self._due or self._sent.trial is not None:
+        if self._sent.trial is not None:
             raise Refuse("config.busy", "another configuration is on trial", "wait until it is judged")
         if base is not None and base != fingerprint(present):
             raise Refuse(

@@ -16,7 +16,7 @@ import tomli_w
 from agent.formats.config_v1 import AgentConfig
 from agent.model.errors import Refuse
 from agent.runtime.command_arguments import wrong
-from agent.runtime.load_config import ConfigError, fingerprint, read_secret, source_settings, understood
+from agent.runtime.load_config import ConfigError, fingerprint, understood, unusable_secrets
 
 _MAX_ERRORS = 5
 _DEVICES = ("/dev/v4l/", "/dev/video")
@@ -47,7 +47,8 @@ def checked(text: str, present: AgentConfig, installed: AgentConfig) -> AgentCon
             )
     if fingerprint(config) == fingerprint(present):
         raise Refuse("config.same", "it says what is in effect already", "nothing needs to be done")
-    _read_secrets(config)
+    for _, unusable in unusable_secrets(config):
+        raise unusable
     return config
 
 
@@ -100,11 +101,3 @@ def _paths(value: Any) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for one in value:
             yield from _paths(one)
-
-
-def _read_secrets(config: AgentConfig) -> None:
-    """What the next start would fail at."""
-    for channel in config.channel:
-        source_settings(channel)
-    if config.mqtt is not None and config.mqtt.password_file is not None:
-        read_secret(config.mqtt.password_file)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from agent.formats import ipc_v1 as ipc
 from agent.runtime.book import Book
-from agent.runtime.telemetry import Alarm
 
 SETTINGS = "device.settings"
 CLOCK = "device.clock"
@@ -38,28 +37,20 @@ class DeviceAlarms:
             f"{one.setting}: asked {one.asked}, got {one.got} ({_WHY[one.why]})"
             for one in message.device.differences
         )
-        self._judge(
+        self._book.hold_alarm(
+            self._entity,
             SETTINGS,
             f"the device is not set as the collection spec asks: {wrong}" if wrong else None,
             "set it on the device, or correct the channel's spec; recording goes on, judged by what comes",
         )
         ahead_ms = message.device.clock_ahead_ms
         is_off = ahead_ms is not None and abs(ahead_ms) > _CLOCK_LIMIT_MS
-        self._judge(
+        self._book.hold_alarm(
+            self._entity,
             CLOCK,
             f"the device's clock is {_off(ahead_ms)}" if ahead_ms is not None and is_off else None,
             "set the device's time source (NTP); the times of recordings are this box's own",
         )
-
-    def _judge(self, code: str, text: str | None, remedy: str) -> None:
-        raised = [alarm for alarm in self._book.alarms if (alarm.entity, alarm.code) == (self._entity, code)]
-        if text is not None and any(alarm.text == text for alarm in raised):
-            return
-        self._book.close_alarms(self._entity, code)
-        if text is not None:
-            self._book.raise_alarm(
-                Alarm(entity=self._entity, code=code, severity="warning", text=text, remedy=remedy)
-            )
 
 
 def _off(ahead_ms: int) -> str:

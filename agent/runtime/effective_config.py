@@ -17,7 +17,7 @@ from agent.formats.sent_config_v1 import SentConfig
 from agent.host.files import make_directories, write_atomic
 from agent.model.errors import Refuse
 from agent.runtime.load_config import ConfigError, read_text, understood
-from agent.runtime.sent_config import InEffect, State, beside_installed, given_up, in_effect, start_counted
+from agent.runtime.sent_config import State, beside_installed, given_up, in_effect, start_counted
 
 NAME = "configuration.json"
 
@@ -30,9 +30,17 @@ class Effective:
     text: str
     installed: AgentConfig
     sent: SentConfig
-    state: State
-    cmd_id: str | None
     damaged: bool = False
+
+    @property
+    def state(self) -> State:
+        """Where `config` comes from."""
+        return in_effect(self.sent).state
+
+    @property
+    def cmd_id(self) -> str | None:
+        """The command that sent it; None for the file on the box."""
+        return in_effect(self.sent).cmd_id
 
 
 def effective(path: Path) -> Effective:
@@ -86,8 +94,6 @@ def _read(path: Path) -> tuple[Effective, SentConfig | None]:
             text=text,
             installed=installed,
             sent=sent,
-            state=State.INSTALLED,
-            cmd_id=None,
             damaged=damaged,
         ),
         kept,
@@ -97,7 +103,7 @@ def _read(path: Path) -> tuple[Effective, SentConfig | None]:
 def _understood(found: Effective) -> Effective:
     """With the newest sent configuration that this program can read."""
     while True:
-        newest: InEffect = in_effect(found.sent)
+        newest = in_effect(found.sent)
         if newest.text is None:
             return found
         try:
@@ -105,4 +111,4 @@ def _understood(found: Effective) -> Effective:
         except ConfigError:
             found = replace(found, sent=given_up(found.sent, "config.wrong"))
             continue
-        return replace(found, config=config, text=newest.text, state=newest.state, cmd_id=newest.cmd_id)
+        return replace(found, config=config, text=newest.text)

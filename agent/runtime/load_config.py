@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 from agent.formats import toml_lines
@@ -23,7 +25,7 @@ from agent.formats.config_v1 import (
     parse,
 )
 from agent.ledger.signing import Verifier
-from agent.model.errors import Refuse
+from agent.model.errors import AgentError, Refuse
 from agent.model.source_settings import (
     Fault,
     FaultKind,
@@ -184,6 +186,21 @@ def read_secret(name: str) -> str:
             "secret.empty", f"the secret file {path} is empty", "write the secret into its first line"
         )
     return secret
+
+
+def unusable_secrets(config: AgentConfig) -> Iterator[tuple[str, AgentError]]:
+    """Key and error of each source and password of the broker that a start would fail at."""
+    checks: list[tuple[str, Callable[[], object]]] = [
+        (f"channel.{number}.source", partial(source_settings, one))
+        for number, one in enumerate(config.channel)
+    ]
+    if config.mqtt is not None and config.mqtt.password_file is not None:
+        checks.append(("mqtt.password_file", partial(read_secret, config.mqtt.password_file)))
+    for key, check in checks:
+        try:
+            check()
+        except AgentError as error:
+            yield key, error
 
 
 def source_settings(channel: ChannelConfig) -> SourceSettings:

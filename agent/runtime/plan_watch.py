@@ -24,7 +24,7 @@ from agent.model.times import NS_PER_S, Instant
 from agent.runtime.book import Book
 from agent.runtime.plan_gate import DEVICE_FORBIDS, Allowed, Refused, judge
 from agent.runtime.telemetry import Alarm
-from agent.runtime.twins import tell_device
+from agent.runtime.twins import device, twin
 
 CLOCK_CODE = "plan.clock-unsure"
 FIRMWARE_CODE = "device.firmware"
@@ -83,18 +83,21 @@ class PlanWatch:
         except Refuse as error:
             return Refused(code="plan.no-profiles", text=error.text, advice=error.advice)
         self._match = match
-        self._device_alarm(
+        self._book.hold_alarm(
+            self._config.id,
             UNKNOWN_CODE,
             None if match.alarm is None else match.alarm.text,
             "" if match.alarm is None else match.alarm.advice,
         )
-        old = [one for one in firmware_findings(match.profile, facts.firmware) if one.status in _TOO_OLD]
-        self._device_alarm(
+        findings = firmware_findings(match.profile, facts.firmware)
+        old = [one for one in findings if one.status in _TOO_OLD]
+        self._book.hold_alarm(
+            self._config.id,
             FIRMWARE_CODE,
             "; ".join(one.render() for one in old[:_MOST_ADVISORIES]) or None,
             "have the firmware updated; until then keep the device on a network of its own (STD 6.3)",
         )
-        tell_device(self._book, self._config.id, told, match)
+        self._book.tell(twin(self._config.id, "device", device(told, match, findings)))
         return None
 
     def _match_of(self, facts: DeviceFacts) -> ProfileMatch:
@@ -102,15 +105,6 @@ class PlanWatch:
         if isinstance(source, RtspSource) and source.profile is not None:
             return declared(profiles, source.profile, facts)
         return match_device(profiles, facts)
-
-    def _device_alarm(self, code: str, text: str | None, remedy: str) -> None:
-        """Stands as long as `text` does; another text is another alarm."""
-        standing = [one for one in self._book.alarms if (one.entity, one.code) == (self._config.id, code)]
-        if text is not None and any(one.text == text for one in standing):
-            return
-        self._book.close_alarms(self._config.id, code)
-        if text is not None:
-            self._alarm(code, "warning", text, remedy)
 
     def _tell(self, answer: Allowed | Refused) -> Allowed | Refused:
         if isinstance(answer, Refused):

@@ -11,25 +11,23 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
 
 from agent import __version__
-from agent.device.firmware import firmware_findings
+from agent.device.firmware import FirmwareFinding
 from agent.device.profile_match import ProfileMatch
 from agent.formats.config_v1 import AgentConfig, ChannelConfig
 from agent.formats.ipc_v1 import DeviceTold
-from agent.host.medium import medium_of
+from agent.host.medium import medium_of, word
 from agent.link.certificates import read_certificate
 from agent.model.errors import AgentError
 from agent.model.outgoing import Json, Outgoing, Priority
 from agent.model.times import rfc3339
-from agent.runtime.book import Book
 
 _DMI = Path("/sys/class/dmi/id")
-_OS_RELEASE = Path("/usr/lib/os-release")
 
 
 def twin(entity: str, name: str, body: Mapping[str, Json]) -> Outgoing:
@@ -45,7 +43,7 @@ def software() -> dict[str, Json]:
         "agent": __version__,
         "python": platform.python_version(),
         "kernel": platform.release(),
-        "os": _os_name(_OS_RELEASE),
+        "os": _os_name(),
     }
 
 
@@ -53,8 +51,8 @@ def hardware(vault: Path) -> dict[str, Json]:
     """What it runs on."""
     disk = medium_of(vault)
     return {
-        "maker": _line(_DMI / "sys_vendor"),
-        "model": _line(_DMI / "product_name"),
+        "maker": word(_DMI / "sys_vendor"),
+        "model": word(_DMI / "product_name"),
         "machine": platform.machine(),
         "cores": os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
@@ -100,7 +98,9 @@ def spec(channel: ChannelConfig) -> dict[str, Json]:
     }
 
 
-def device(told: DeviceTold | None, match: ProfileMatch) -> dict[str, Json]:
+def device(
+    told: DeviceTold | None, match: ProfileMatch, findings: Sequence[FirmwareFinding]
+) -> dict[str, Json]:
     """Which device delivers, the profile that it has, and what is known against its firmware."""
     return {
         "manufacturer": told.manufacturer if told else None,
@@ -110,8 +110,7 @@ def device(told: DeviceTold | None, match: ProfileMatch) -> dict[str, Json]:
         "profile": match.profile.id,
         "trust": match.trust.value,
         "firmware_findings": [
-            {"status": one.status.value, "required": one.required, "cve": list(one.cve)}
-            for one in firmware_findings(match.profile, told.firmware if told else None)
+            {"status": one.status.value, "required": one.required, "cve": list(one.cve)} for one in findings
         ],
     }
 
@@ -140,11 +139,6 @@ class TwinWatch:
             self._tell(twin(entity, name, body))
 
 
-def tell_device(book: Book, channel: str, told: DeviceTold | None, match: ProfileMatch) -> None:
-    """Each time that a device has told who it is."""
-    book.tell(twin(channel, "device", device(told, match)))
-
-
 def _certificate(config: AgentConfig) -> dict[str, Json] | None:
     if config.mqtt is None or config.mqtt.cert_file is None:
         return None
@@ -164,17 +158,8 @@ def _fingerprint(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _os_name(path: Path) -> str | None:
+def _os_name() -> str | None:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return None
-    found = [line.partition("=")[2].strip('"') for line in lines if line.startswith("PRETTY_NAME=")]
-    return found[0][:100] if found else None
-
-
-def _line(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()[:100] or None
+        return platform.freedesktop_os_release().get("PRETTY_NAME", "")[:100] or None
     except OSError:
         return None

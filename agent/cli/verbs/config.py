@@ -5,15 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
-from functools import partial
 
 from agent.cli.common import add_config
 from agent.cli.exits import Exit
 from agent.formats.config_v1 import AgentConfig
-from agent.model.errors import AgentError
 from agent.runtime.effective_config import Effective, effective
-from agent.runtime.load_config import ConfigError, read_secret, source_settings
+from agent.runtime.load_config import ConfigError, unusable_secrets
 from agent.runtime.sent_config import State
 
 EXAMPLE = "edgeward config check -c agent.toml"
@@ -39,8 +36,10 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"# {_origin(chosen)}\n{chosen.text}", end="")
         return Exit.OK
     config = chosen.installed
-    if wrong := list(_wrong_secrets(config)):
-        raise ConfigError(tuple(f"{arguments.config}: {text}" for text in wrong))
+    if wrong := list(unusable_secrets(config)):
+        raise ConfigError(
+            tuple(f"{arguments.config}: {key}: {error.text}: {error.advice}" for key, error in wrong)
+        )
     count = len(config.channel)
     print(f"{arguments.config}: good, {count} channel{'s' if count > 1 else ''}")
     for channel in config.channel:
@@ -56,17 +55,3 @@ def _origin(chosen: Effective) -> str:
     if chosen.state is State.INSTALLED:
         return "the file on this box"
     return f"{chosen.state.value}, sent with command {chosen.cmd_id}"
-
-
-def _wrong_secrets(config: AgentConfig) -> Iterator[str]:
-    checks: list[tuple[str, Callable[[], object]]] = [
-        (f"channel.{number}.source", partial(source_settings, one))
-        for number, one in enumerate(config.channel)
-    ]
-    if config.mqtt is not None and config.mqtt.password_file is not None:
-        checks.append(("mqtt.password_file", partial(read_secret, config.mqtt.password_file)))
-    for key, check in checks:
-        try:
-            check()
-        except AgentError as error:
-            yield f"{key}: {error.text}: {error.advice}"
