@@ -38,7 +38,8 @@ class Measurement:
     timestamps outside gaps; `arrival_rate` the rate on the monotonic clock after the opening burst.
     `gaps` counts gaps over the meter's limit. `duplicates` are frames whose timestamp does not advance.
     `lost` is what is missing against the nominal rate; `missing` are the frames that the stream's own pace
-    (the median step) has a place for between two others, gaps over the limit left out. `clock_steps` counts
+    (the median step) has a place for between two others, gaps over the limit and frames that were left out on
+    purpose not counted. `clock_steps` counts
     timestamps that step by more than a second back, or so much further on than the arrivals;
     `clock_step_ns` is the largest of them, negative when it went back.
     """
@@ -64,10 +65,12 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class _Timeline:
-    """Media time of each frame since the first, the forward steps, and the frames that don't advance."""
+    """Media time of each frame since the first, the forward steps with the number of frames that were left
+    out in each, and the frames that don't advance."""
 
     media: list[int]
     steps: list[int]
+    left_out: list[int]
     duplicates: int
 
 
@@ -77,7 +80,9 @@ class Meter:
     `nominal_rate` says how many frames are expected; a silence over `gap_limit_ns` is a gap.
     """
 
-    __slots__ = ("_arrived", "_dts", "_gap_limit_ns", "_keys", "_nominal_rate", "_sizes", "_steps_back")
+    __slots__ = (
+        "_arrived", "_dts", "_gap_limit_ns", "_keys", "_left_out", "_nominal_rate", "_sizes", "_steps_back",
+    )  # fmt: skip
 
     def __init__(self, nominal_rate: Fraction, gap_limit_ns: int) -> None:
         if nominal_rate <= 0 or gap_limit_ns <= 0:
@@ -92,10 +97,14 @@ class Meter:
         self._dts: list[int] = []
         self._keys: list[int] = []
         self._sizes: list[int] = []
+        self._left_out: list[int] = []
         self._steps_back: list[tuple[int, int]] = []
 
-    def add(self, arrived_ns: int, dts_ns: int, is_key: bool, size: int, stepped_ns: int = 0) -> None:
-        """Count one frame. `stepped_ns` is a step back of the source's clock that the driver bridged."""
+    def add(
+        self, arrived_ns: int, dts_ns: int, is_key: bool, size: int, stepped_ns: int = 0, left_out: int = 0
+    ) -> None:
+        """Count one frame. `stepped_ns` is a step back of the source's clock that the driver bridged,
+        `left_out` how many frames before it were left out on purpose."""
         if stepped_ns < -BACKWARDS_NS:
             self._steps_back.append((arrived_ns, stepped_ns))
         if is_key:
@@ -103,19 +112,20 @@ class Meter:
         self._arrived.append(arrived_ns)
         self._dts.append(dts_ns)
         self._sizes.append(size)
+        self._left_out.append(left_out)
 
     def keep_last(self, window_ns: int) -> None:
         """Forget the frames that arrived more than `window_ns` before the newest one."""
         first = bisect_left(self._arrived, self._arrived[-1] - window_ns) if self._arrived else 0
         if first > 0:
-            for values in (self._arrived, self._dts, self._sizes):
+            for values in (self._arrived, self._dts, self._sizes, self._left_out):
                 del values[:first]
             self._keys = [key - first for key in self._keys if key >= first]
             self._steps_back = [step for step in self._steps_back if step[0] >= self._arrived[0]]
 
     def snapshot(self) -> Measurement:
         """Everything measured since the last reset."""
-        line = _timeline(self._dts)
+        line = _timeline(self._dts, self._left_out)
         frames = len(self._dts)
         nominal_period = round(NS_PER_S / self._nominal_rate)
         period = median_low(line.steps) if line.steps else nominal_period
@@ -142,7 +152,7 @@ class Meter:
             jitter_p99_ns=_jitter_p99(self._arrived, line.media, live),
             clock_steps=len(clock_steps),
             clock_step_ns=max(clock_steps, key=abs, default=0),
-            missing=_missing(line.steps, period, self._gap_limit_ns),
+            missing=_missing(line, self._gap_limit_ns),
         )
 
     def _longest_gop(self, media: list[int], duration: int) -> int:
@@ -164,24 +174,26 @@ class Meter:
         return hold_ups
 
 
-def _timeline(dts: list[int]) -> _Timeline:
+def _timeline(dts: list[int], left_out: list[int]) -> _Timeline:
     media: list[int] = []
     steps: list[int] = []
+    between: list[int] = []
     duplicates = at = 0
     highest = dts[0] - 1 if dts else 0
-    for value in dts:
+    for value, skipped in zip(dts, left_out, strict=True):
         step = value - highest
         if step > 0:
             highest = value
             if media:
                 steps.append(step)
+                between.append(skipped)
                 at += step
         else:
             duplicates += 1
             if step < -BACKWARDS_NS:
                 highest = value
         media.append(at)
-    return _Timeline(media, steps, duplicates)
+    return _Timeline(media, steps, between, duplicates)
 
 
 def _clock_steps(arrived: list[int], dts: list[int]) -> list[int]:
@@ -196,9 +208,17 @@ def _clock_steps(arrived: list[int], dts: list[int]) -> list[int]:
     return steps
 
 
-def _missing(steps: list[int], period: int, gap_limit_ns: int) -> int:
-    """Frames that fit between two others at the stream's own pace; a step up to 1.5 periods is jitter."""
-    return sum((2 * step + period) // (2 * period) - 1 for step in steps if period < step <= gap_limit_ns)
+def _missing(line: _Timeline, gap_limit_ns: int) -> int:
+    """Frames that fit between two others at the source's own pace; a step up to 1.5 periods is jitter."""
+    if not line.steps:
+        return 0
+    steps = list(zip(line.steps, line.left_out, strict=True))
+    period = median_low([max(1, step // (skipped + 1)) for step, skipped in steps])
+    return sum(
+        max(0, (2 * step + period) // (2 * period) - 1 - skipped)
+        for step, skipped in steps
+        if period < step <= gap_limit_ns
+    )
 
 
 def _rate(steps: list[int]) -> Fraction:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from agent.capture.bitstream import PictureSize
+from agent.capture.conform_plan import UNCODED
 from agent.capture.judge import judge
 from agent.capture.key_pictures import KeyPictures
 from agent.capture.live_verdict import LiveVerdict
@@ -90,7 +91,9 @@ class StreamWatch:
     def opened(self, facts: StreamFacts) -> None:
         """A new source: nothing that was seen before is compared with it."""
         limits = self._spec.picture
-        looker = None if limits.check_every_s is None else self._look(facts, limits)
+        # Before they are encoded no pictures of raw sources are looked at (`conform.py`).
+        is_looked_at = limits.check_every_s is not None and facts.codec not in UNCODED
+        looker = self._look(facts, limits) if is_looked_at else None
         self._stream = _Stream(facts=facts, looker=looker)
         self._short.reset()
         self._long.reset()
@@ -120,7 +123,7 @@ class StreamWatch:
         if self._recording_since_ns is None:
             self._recording_since_ns = at_ns
         for meter in (self._segment, self._short, self._long):
-            meter.add(at_ns, dts_ns, captured.is_key, captured.size, stepped_ns)
+            meter.add(at_ns, dts_ns, captured.is_key, captured.size, stepped_ns, captured.left_out)
         if captured.is_key:
             stream.gop_ns = 0 if stream.key_ns is None else at_ns - stream.key_ns
             stream.key_ns = at_ns

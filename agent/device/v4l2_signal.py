@@ -67,6 +67,12 @@ _STATES = {
         SignalState(InputSignal.UNKNOWN, "the driver can't tell the signal", "watch the picture"),
     )
 }
+_BASIC_FIRST = (
+    InputSignal.NO_POWER,
+    InputSignal.NO_SIGNAL,
+    InputSignal.OUT_OF_RANGE,
+    InputSignal.NO_LOCK,
+)
 _BY_ERROR = {
     errno.ENOLINK: InputSignal.NO_SIGNAL,
     errno.ENOLCK: InputSignal.NO_LOCK,
@@ -94,14 +100,13 @@ def signal_of_timings(error: int | None) -> SignalState:
 
 
 def signal_of(status: int | None, error: int | None, *, has_timings: bool) -> SignalState:
-    """Both together: a fault that either of them tells goes first, then what the timings tell.
+    """Both together: the most basic fault that either of them tells, else what the timings tell.
 
+    A mode out of range goes before a missing lock: drivers set the bits of the second for the first, too.
     `status` None: the input was not asked. `has_timings`: the driver knows `QUERY_DV_TIMINGS`. Without
     timings a clean status proves nothing (USB grabbers always say so): `unknown`.
     """
     by_input = signal_of_input(status) if status is not None else _STATES[InputSignal.UNKNOWN]
     by_timings = signal_of_timings(error) if has_timings else _STATES[InputSignal.UNKNOWN]
-    for state in (by_input, by_timings):
-        if state.signal not in (InputSignal.PRESENT, InputSignal.UNKNOWN):
-            return state
-    return by_timings
+    faults = [state for state in (by_input, by_timings) if state.signal in _BASIC_FIRST]
+    return min(faults, key=lambda state: _BASIC_FIRST.index(state.signal), default=by_timings)

@@ -10,10 +10,18 @@ import re
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from agent.formats.config_model import Rate, StrictModel
-from agent.model.spec import Codec, CollectionSpec, ColourRange, OnNonconforming, PictureLimits, Scan
+from agent.model.spec import (
+    Codec,
+    CollectionSpec,
+    ColourRange,
+    OnNonconforming,
+    PictureLimits,
+    Region,
+    Scan,
+)
 
 _ASPECT = re.compile(r"[1-9][0-9]{0,4}:[1-9][0-9]{0,4}")
 
@@ -36,6 +44,8 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 # Not `Literal[False]`, which takes 0 and 0.0 too.
 Off = Annotated[bool, AfterValidator(_off)]
 Limit = Seconds | Off
+# Shares written in decimals may add up to a little more than one.
+_ROUNDING = 1e-9
 Percent = Annotated[float, Field(ge=0, le=100)] | Off
 
 
@@ -77,6 +87,32 @@ class PictureConfig(StrictModel):
         )
 
 
+class RegionConfig(StrictModel):
+    """The part of the picture that may be collected, in shares of it from its upper left corner."""
+
+    left: float = Field(default=0.0, ge=0, lt=1)
+    top: float = Field(default=0.0, ge=0, lt=1)
+    width: float = Field(default=1.0, ge=0.05, le=1)
+    height: float = Field(default=1.0, ge=0.05, le=1)
+
+    @model_validator(mode="after")
+    def _inside(self) -> RegionConfig:
+        if self.left + self.width > 1 + _ROUNDING or self.top + self.height > 1 + _ROUNDING:
+            raise ValueError(
+                "the region reaches beyond the picture: left + width and top + height are at most 1"
+            )
+        return self
+
+    def to_region(self) -> Region:
+        """The same as a frozen model value."""
+        return Region(
+            left=Fraction(str(self.left)),
+            top=Fraction(str(self.top)),
+            width=Fraction(str(self.width)),
+            height=Fraction(str(self.height)),
+        )
+
+
 class SpecConfig(StrictModel):
     """The collection spec of a channel (STD 6.2)."""
 
@@ -99,8 +135,15 @@ class SpecConfig(StrictModel):
     lost_max_percent: Percent = 1.0
     duplicate_max_percent: Percent = 5.0
     recording_max_s: float | None = Field(default=None, gt=0)
+    region: RegionConfig | None = None
     picture: PictureConfig = PictureConfig()
-    on_nonconforming: Literal["record-and-flag"] = "record-and-flag"
+    on_nonconforming: Literal["record-and-flag", "conform"] = "record-and-flag"
+
+    @model_validator(mode="after")
+    def _region_is_cut_out(self) -> SpecConfig:
+        if self.region is not None and self.on_nonconforming != "conform":
+            raise ValueError('a region is cut out only with on_nonconforming = "conform"')
+        return self
 
     def to_spec(self) -> CollectionSpec:
         """The same as a frozen model value."""
@@ -124,6 +167,7 @@ class SpecConfig(StrictModel):
             lost_max=_share(self.lost_max_percent),
             duplicate_max=_share(self.duplicate_max_percent),
             recording_max_s=self.recording_max_s,
+            region=None if self.region is None else self.region.to_region(),
             picture=self.picture.to_limits(),
             on_nonconforming=OnNonconforming(self.on_nonconforming),
         )

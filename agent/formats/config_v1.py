@@ -24,7 +24,7 @@ from agent.formats.config_operators import OperatorConfig, broken_operators
 from agent.formats.config_plan import PlanConfig, broken_plans
 from agent.formats.config_retention import RetentionConfig
 from agent.formats.config_rules import CheckRecipient, KeyPath, Wrong, broken_rules
-from agent.formats.config_sources import OnvifSource
+from agent.formats.config_sources import OnvifSource, V4l2Source
 from agent.formats.config_spec import SpecConfig
 from agent.formats.config_support import SupportConfig
 from agent.formats.config_witness import Witnesses
@@ -171,7 +171,9 @@ class ChannelConfig(_Model):
     )
     purpose: str = Field(min_length=1, max_length=200, description="STD 4 b: why this is collected.")
     lawful_basis: str = Field(min_length=1, max_length=200, description="STD 4 b.")
-    source: Annotated[RtspSource | OnvifSource | FileSource | SyntheticSource, Field(discriminator="kind")]
+    source: Annotated[
+        RtspSource | OnvifSource | V4l2Source | FileSource | SyntheticSource, Field(discriminator="kind")
+    ]
     spec: SpecConfig
     retention: RetentionConfig | None = None
     plan: PlanConfig | None = Field(
@@ -304,6 +306,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 _SOURCES: dict[str | int, type[BaseModel]] = {
     "rtsp": RtspSource,
     "onvif": OnvifSource,
+    "v4l2": V4l2Source,
     "file": FileSource,
     "synthetic": SyntheticSource,
 }

@@ -26,6 +26,8 @@ Rate = Annotated[str, Field(pattern=r"^[0-9]{1,15}(/[1-9][0-9]{0,14})?$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+CodecName = Literal["h264", "h265", "rawvideo", "mjpeg"]
+ChangeName = Literal["codec", "size", "rate", "region"]
 DeviceText = Annotated[str, Field(max_length=100)]
 
 
@@ -54,10 +56,37 @@ class DeviceTold:
 
 
 @strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
-class SourceOpened:
-    """The source is open; declared values are not yet measured. `device` is null when none was asked."""
+class ConformedTold:
+    """What is done to a stream before it is recorded. Codec and size are those that the device delivers."""
 
-    codec: Literal["h264", "h265"]
+    changes: Annotated[tuple[ChangeName, ...], Field(strict=False)]
+    codec: CodecName
+    width: Count
+    height: Count
+    region: Annotated[tuple[Count, Count, Count, Count], Field(strict=False)] | None
+    encoder: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,32}$")]
+
+
+@strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Delivered:
+    """What came while a segment was conformed, and what was left out of it."""
+
+    frames: Count
+    rate: Rate
+    bitrate_bps: Count
+    left_out: Count
+    undecoded: Count
+    dropped: Count
+
+
+@strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
+class SourceOpened:
+    """The source is open; what is declared of the stream to record is not yet measured.
+
+    `device` is null when none was asked.
+    """
+
+    codec: CodecName
     width: Count
     height: Count
     has_audio: bool
@@ -81,7 +110,8 @@ class SourceLost:
 class SegmentOpened:
     """The first frame of a segment was taken. `start_ns` is media time since the recording's first frame.
 
-    Width and height are those of the bitstream, null when they can't be read.
+    Width and height are those of the bitstream, null when they can't be read. `conformed` is null when the
+    device's own bits are recorded.
     """
 
     number: Count
@@ -90,6 +120,7 @@ class SegmentOpened:
     start_ns: Ns
     width: Count | None = None
     height: Count | None = None
+    conformed: ConformedTold | None = None
     t: Literal["segment-opened"] = "segment-opened"
 
 
@@ -147,7 +178,7 @@ class Synced:
 class SegmentClosed:
     """A segment file is finished and durable, or as much of it as could be saved (`final` false).
 
-    `synced` is null when a sync has saved all that is in it.
+    `synced` is null when a sync has saved all that is in it, `delivered` when it was not conformed.
     """
 
     number: Count
@@ -163,6 +194,7 @@ class SegmentClosed:
     grade: Literal["conforming", "degraded", "nonconforming"]
     findings: Annotated[tuple[FindingText, ...], Field(strict=False)]
     dropped: Count
+    delivered: Delivered | None = None
     t: Literal["segment-closed"] = "segment-closed"
 
 
@@ -177,10 +209,14 @@ class FindingsChanged:
 
 @strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
 class GapSeen:
-    """A stretch inside a running stream brought no frames for longer than the spec allows."""
+    """A stretch inside a running stream brought no frames for longer than the spec allows.
+
+    Sent after a segment's end it says why nothing is recorded until the next one begins.
+    """
 
     from_mono_ns: Ns
     to_mono_ns: Ns
+    cause: Literal["signal-lost", "overload"] = "signal-lost"
     t: Literal["gap-seen"] = "gap-seen"
 
 

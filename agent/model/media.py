@@ -55,7 +55,9 @@ class Captured:
     """One packet as it came in. `arrived_ns` is monotonic; pts and dts are in the stream's time base.
 
     `stepped` is by how much (in the time base, negative) the source's clock went back before this packet,
-    when the driver has bridged that so that dts goes on growing.
+    when the driver has bridged that so that dts goes on growing. `begins` marks the first packet of a
+    stream with other parameters, a key frame: facts and template of the source have changed. `left_out` is
+    how many pictures before it were left out on purpose, because the spec allows fewer.
     """
 
     packet: EncodedPacket
@@ -65,6 +67,56 @@ class Captured:
     is_key: bool
     size: int
     stepped: int = 0
+    begins: bool = False
+    left_out: int = 0
+
+
+class Change(StrEnum):
+    """Why a stream is not recorded as it comes."""
+
+    CODEC = "codec"
+    SIZE = "size"
+    RATE = "rate"
+    REGION = "region"
+
+
+@dataclass(frozen=True, slots=True)
+class PixelArea:
+    """A part of a picture, in its pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conformed:
+    """What is done to a stream before it is recorded: these bits are not the device's.
+
+    `changes` are the reasons. Codec and size are those that the device delivers; `region` is the part of
+    its picture that is kept, None for all of it.
+    """
+
+    changes: tuple[Change, ...]
+    codec: Codec
+    width: int
+    height: int
+    region: PixelArea | None
+    encoder: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveredCounts:
+    """What came while it was conformed, and what became of it. Every picture that was not recorded is in one
+    of the last three: left out for the rate, not decodable, or dropped because encoding was too slow."""
+
+    frames: int
+    rate: Fraction
+    bitrate_bps: int
+    left_out: int
+    undecoded: int
+    dropped: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +196,7 @@ class CutReason(StrEnum):
 
     LENGTH = "length"
     SIZE_CHANGE = "size-change"
+    CONFORMING = "conforming"
     CLOCK_STEP = "clock-step"
     SOURCE_LOST = "source-lost"
     STOPPED = "stopped"

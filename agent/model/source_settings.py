@@ -1,4 +1,4 @@
-"""What a channel's source is set to: an RTSP or ONVIF camera, a recorded file, or a synthetic picture.
+"""What a channel's source is set to: a network camera, a capture device, a file, a synthetic picture.
 
 Guarantees: frozen values; `repr` never shows a password; an address with a name or password in it is
 refused without being repeated. Leaves out reading them from the configuration file.
@@ -94,6 +94,27 @@ class OnvifSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class V4l2Settings:
+    """A capture device of this machine: a grabber or a USB camera. `device` is its node or a link to it.
+
+    `input` None: the one that the device is set to. It is set to `spec`; without one it is left as it is,
+    but for the mode of its source.
+    """
+
+    device: str
+    input: int | None = None
+    spec: CollectionSpec | None = None
+
+    def __post_init__(self) -> None:
+        if not self.device.startswith("/dev/"):
+            raise Refuse(
+                "source.settings",
+                "the capture device is not named by a path below /dev",
+                "name its stable link, such as /dev/v4l/by-path/…, or its node, such as /dev/video0",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileSettings:
     """A recorded file. With `loop` it starts again at its end, with times that go on growing."""
 
@@ -133,7 +154,7 @@ class SyntheticSettings:
     script: tuple[Fault, ...] = ()
 
 
-SourceSettings: TypeAlias = RtspSettings | OnvifSettings | FileSettings | SyntheticSettings
+SourceSettings: TypeAlias = RtspSettings | OnvifSettings | V4l2Settings | FileSettings | SyntheticSettings
 
 
 def _is_address(url: str, schemes: tuple[str, ...]) -> bool:

@@ -13,10 +13,12 @@ from fractions import Fraction
 
 
 class Codec(StrEnum):
-    """Video codecs that are recorded without being encoded again."""
+    """What pictures are coded with: two that are recorded as they come, and two that are encoded first."""
 
     H264 = "h264"
     H265 = "h265"
+    RAW = "rawvideo"
+    MJPEG = "mjpeg"
 
 
 class AudioRule(StrEnum):
@@ -40,9 +42,13 @@ class ColourRange(StrEnum):
 
 
 class OnNonconforming(StrEnum):
-    """What to do when the spec is not met. Care goes on by default (STD 4 c)."""
+    """What to do when the spec is not met. Care goes on by default (STD 4 c).
+
+    `conform` reduces what is more than the spec allows, and flags what can't be changed.
+    """
 
     RECORD_AND_FLAG = "record-and-flag"
+    CONFORM = "conform"
     REFUSE = "refuse"
 
 
@@ -71,10 +77,21 @@ class PictureLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """The part of the picture that may be collected, in shares of its width and height."""
+
+    left: Fraction
+    top: Fraction
+    width: Fraction
+    height: Fraction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionSpec:
     """What must be delivered. A `None` limit is not judged.
 
-    Width and height are exact, or the largest allowed when `width_min` or `height_min` opens a range.
+    Width and height are exact, or the largest allowed when `width_min` or `height_min` opens a range; of
+    the `region` when there is one.
     `lost_max` and `duplicate_max` are shares of the frames.
     """
 
@@ -97,6 +114,7 @@ class CollectionSpec:
     lost_max: Fraction | None = Fraction(1, 100)
     duplicate_max: Fraction | None = Fraction(1, 20)
     recording_max_s: float | None = None
+    region: Region | None = None
     picture: PictureLimits = PictureLimits()
     audio: AudioRule = AudioRule.FORBID
     on_nonconforming: OnNonconforming = OnNonconforming.RECORD_AND_FLAG

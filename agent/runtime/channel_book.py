@@ -186,6 +186,7 @@ class ChannelBook:
 
     def _segment_opened(self, message: ipc.SegmentOpened) -> None:
         self._segment = message
+        self._spec_alarms.segment_opened(message.conformed)
         if self._epoch_mono_ns is None:
             self._epoch_mono_ns = message.start_mono_ns
         now = self._clock.now()
@@ -251,6 +252,7 @@ class ChannelBook:
             channel=self.config.id,
             sha256=sha256,
             suite=recording.suite,
+            opened=opened,
         )
         self._count_file(number, status.st_size, sha256)
         self._book.leaf(LeafType.SEGMENT, body, entity=self.config.id, event=True)
@@ -286,10 +288,13 @@ class ChannelBook:
         return self._order(self.recording)
 
     def _gap_seen(self, message: ipc.GapSeen) -> None:
+        if self._segment is None:
+            self._because(GapCause(message.cause))  # it ends where the next segment begins
+            return
         now = self._clock.now()
         offset_ns = now.wall_ns - now.mono_ns
         self._enter_gap(
-            Stretch(GapCause.SIGNAL_LOST, message.from_mono_ns + offset_ns, message.to_mono_ns + offset_ns)
+            Stretch(GapCause(message.cause), message.from_mono_ns + offset_ns, message.to_mono_ns + offset_ns)
         )
 
     def _because(self, cause: GapCause) -> None:

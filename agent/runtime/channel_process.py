@@ -13,6 +13,7 @@ import signal
 import socket
 from collections.abc import Callable
 
+from agent.capture.conform import conformed
 from agent.device.drivers import open_source
 from agent.formats.ipc_v1 import (
     DeviceTold,
@@ -31,6 +32,7 @@ from agent.model.errors import AgentError, Halt, Retry
 from agent.model.media import CutReason, GapCause
 from agent.model.ports.clock import Clock
 from agent.model.ports.source import Source
+from agent.model.source_settings import FileSettings, Pace, SourceSettings, SyntheticSettings
 from agent.runtime.arrival_clock import ArrivalClock
 from agent.runtime.channel_settings import ChannelSettings, decode_settings
 from agent.runtime.message_socket import KeeperGone, MessageSocket
@@ -89,16 +91,16 @@ class ChannelProcess:
     def _one_attempt(self) -> AgentError | None:
         """Opens and records. None when a finite source came to its end, else why it failed."""
         try:
-            source = open_source(self._settings.source, self._arrivals)
+            source = self._opened()
         except AgentError as error:
-            self._tell_lost(error, GapCause.SOURCE_LOST)
+            self._tell_lost(error)
             return error
         try:
             self._record(source)
         except AgentError as error:
             if error.code.startswith("source."):
                 self._recorder.end(CutReason.SOURCE_LOST)
-                self._tell_lost(error, GapCause.SOURCE_LOST)
+                self._tell_lost(error)
             else:
                 self._recorder.fail(CutReason.DISK)
                 self._keeper.send(Trouble(code=error.code, text=error.text, advice=error.advice))
@@ -113,6 +115,17 @@ class ChannelProcess:
             )
         )
         return None
+
+    def _opened(self) -> Source:
+        """The source, with what makes its pictures conform around it."""
+        source = open_source(self._settings.source, self._arrivals)
+        try:
+            return conformed(
+                source, self._settings.spec, self._arrivals, live=_is_live(self._settings.source)
+            )
+        except BaseException:
+            source.close()
+            raise
 
     def _record(self, source: Source) -> None:
         facts = source.facts
@@ -167,12 +180,19 @@ class ChannelProcess:
             self._handle(self._keeper.receive(left_s))
             self._recorder.beat()
 
-    def _tell_lost(self, error: AgentError, cause: GapCause) -> None:
+    def _tell_lost(self, error: AgentError) -> None:
+        # A device that is there without a signal is another thing to repair than a device that is not.
+        cause = GapCause.SIGNAL_LOST if error.code == "source.no-signal" else GapCause.SOURCE_LOST
         self._keeper.send(
             SourceLost(
                 code=error.code, text=error.text, advice=error.advice, cause=cause.value, finished=False
             )
         )
+
+
+def _is_live(source: SourceSettings) -> bool:
+    """Whether pictures come whether or not there is time for them."""
+    return not (isinstance(source, FileSettings | SyntheticSettings) and source.pace is Pace.FAST)
 
 
 def device_told(device: DeviceReport) -> DeviceTold:

@@ -20,6 +20,7 @@ from agent.model.source_settings import (
     SourceSettings,
     SyntheticSettings,
     Transport,
+    V4l2Settings,
 )
 from agent.model.spec import (
     AudioRule,
@@ -28,6 +29,7 @@ from agent.model.spec import (
     ColourRange,
     OnNonconforming,
     PictureLimits,
+    Region,
     Scan,
 )
 
@@ -49,6 +51,7 @@ class ChannelSettings:
 _KINDS: dict[str, type[SourceSettings]] = {
     "rtsp": RtspSettings,
     "onvif": OnvifSettings,
+    "v4l2": V4l2Settings,
     "file": FileSettings,
     "synthetic": SyntheticSettings,
 }
@@ -86,6 +89,8 @@ def _decode_spec(spec: dict[str, Any]) -> CollectionSpec:
     spec["scan"] = None if spec["scan"] is None else Scan(spec["scan"])
     spec["colour_range"] = None if spec["colour_range"] is None else ColourRange(spec["colour_range"])
     spec["profiles"] = None if spec["profiles"] is None else tuple(spec["profiles"])
+    if spec["region"] is not None:
+        spec["region"] = Region(**{side: Fraction(share) for side, share in spec["region"].items()})
     spec["picture"] = PictureLimits(**spec["picture"])
     spec["codecs"] = tuple(Codec(name) for name in spec["codecs"])
     spec["audio"] = AudioRule(spec["audio"])

@@ -67,6 +67,7 @@ def segment_body(
         "rate": measured.rate,
         "width": measured.width,
         "height": measured.height,
+        "conformed": conformed_body(opened.conformed, closed.delivered),
         "verdict": closed.grade,
         "findings": [
             {"rule": f.rule, "grade": f.grade, "measured": f.measured, "required": f.required}
@@ -75,9 +76,41 @@ def segment_body(
     }
 
 
-def adopted_body(found: AdoptSegment, *, channel: str, sha256: str, suite: str) -> dict[str, Json]:
-    """The leaf of a segment that a crash left."""
-    return {
+def conformed_body(
+    conformed: ipc.ConformedTold | None, delivered: ipc.Delivered | None
+) -> dict[str, Json] | None:
+    """What was done to a segment's pictures before they were recorded; None for the device's own bits."""
+    if conformed is None:
+        return None
+    came: dict[str, Json] = {
+        "codec": conformed.codec,
+        "width": conformed.width,
+        "height": conformed.height,
+        "region": None if conformed.region is None else list(conformed.region),
+    }
+    if delivered is not None:
+        came |= {
+            "rate": delivered.rate,
+            "bitrate_bps": delivered.bitrate_bps,
+            "frames": delivered.frames,
+            "left_out": delivered.left_out,
+            "undecoded": delivered.undecoded,
+            "dropped": delivered.dropped,
+        }
+    return {"changes": list(conformed.changes), "encoder": conformed.encoder, "delivered": came}
+
+
+def adopted_body(
+    found: AdoptSegment,
+    *,
+    channel: str,
+    sha256: str,
+    suite: str,
+    opened: ipc.SegmentOpened | None = None,
+) -> dict[str, Json]:
+    """The leaf of a segment that a crash left; `opened` is what was told of its beginning, if anything."""
+    known = {} if opened is None else {"conformed": conformed_body(opened.conformed, None)}
+    return known | {
         "recording": found.recording,
         "channel": channel,
         "number": found.number,

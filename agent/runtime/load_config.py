@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from agent.formats import toml_lines
-from agent.formats.config_sources import OnvifSource
+from agent.formats.config_sources import OnvifSource, V4l2Source
 from agent.formats.config_v1 import (
     AgentConfig,
     ChannelConfig,
@@ -35,6 +35,7 @@ from agent.model.source_settings import (
     RtspSettings,
     SourceSettings,
     SyntheticSettings,
+    V4l2Settings,
 )
 from agent.model.times import NS_PER_S
 from agent.runtime.channel_settings import ChannelSettings
@@ -218,6 +219,8 @@ def source_settings(channel: ChannelConfig) -> SourceSettings:
             configure=source.configure,
             spec=channel.spec.to_spec(),
         )
+    if isinstance(source, V4l2Source):
+        return V4l2Settings(device=source.device, input=source.input, spec=channel.spec.to_spec())
     if isinstance(source, SyntheticSource):
         return SyntheticSettings(
             width=source.width,

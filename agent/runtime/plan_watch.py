@@ -10,10 +10,14 @@ which must ask before it starts, when the device has told about itself, and ever
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 from agent.device.firmware import FirmwareStatus, firmware_findings
+from agent.device.identity import video_node_facts
 from agent.device.profile_match import UNKNOWN_CODE, DeviceFacts, ProfileMatch, declared, match_device
 from agent.device.profiles import ProfileSet, load_profiles
+from agent.formats.config_sources import V4l2Source
 from agent.formats.config_v1 import ChannelConfig, RtspSource
 from agent.formats.ipc_v1 import DeviceTold
 from agent.formats.ledger_v1 import LeafType
@@ -65,14 +69,8 @@ class PlanWatch:
     def device_told(self, told: DeviceTold | None, now: Instant, *, running: bool) -> Allowed | Refused:
         """The source is open, and the device has told this about itself; None when it can't be asked."""
         if self._asks_device:
-            told_facts = DeviceFacts(
-                kind=Kind(self._config.source.kind),
-                manufacturer=None if told is None else told.manufacturer,
-                model=None if told is None else told.model,
-                firmware=None if told is None else told.firmware,
-            )
             self._asked_mono_ns = now.mono_ns
-            if (broken := self._learn(told_facts, told)) is not None:
+            if (broken := self._learn(_facts_of_opened(self._config, told), told)) is not None:
                 return self._tell(broken)
         return self.ask(now, running=running)
 
@@ -164,6 +162,19 @@ def refused_body(channel: ChannelConfig, refused: Refused) -> dict[str, Json]:
             "policy": plan.policy,
         },
     }
+
+
+def _facts_of_opened(config: ChannelConfig, told: DeviceTold | None) -> DeviceFacts:
+    """What identifies the device: what it told itself, and of a capture device what the kernel knows."""
+    firmware = None if told is None else told.firmware
+    if isinstance(config.source, V4l2Source):
+        return replace(video_node_facts(Path(config.source.device)), firmware=firmware)
+    return DeviceFacts(
+        kind=Kind(config.source.kind),
+        manufacturer=None if told is None else told.manufacturer,
+        model=None if told is None else told.model,
+        firmware=firmware,
+    )
 
 
 def _facts_before_opening(config: ChannelConfig) -> DeviceFacts | None:

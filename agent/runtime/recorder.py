@@ -10,14 +10,18 @@ from __future__ import annotations
 import gc
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from agent.capture.bitstream import PictureSize, picture_size
+from agent.capture.conform import ConformedSource
 from agent.capture.fragment_mux import parameter_sets
 from agent.capture.measure import Measurement
 from agent.capture.segmenter import Action, Segmenter
 from agent.capture.watch import StreamWatch
 from agent.formats.ipc_v1 import (
+    ConformedTold,
+    Delivered,
     FindingsChanged,
     FindingText,
     FromChannel,
@@ -62,6 +66,8 @@ class Recorder:
         self._watch = StreamWatch(settings.spec)
         self._segmenter = Segmenter(settings.segment_ns)
         self._source: Source | None = None
+        self._conformed: ConformedTold | None = None
+        self._dropped_before = 0
         self._order: StartRecording | None = None
         self._number = 0
         self._epoch_mono_ns: int | None = None
@@ -96,6 +102,7 @@ class Recorder:
 
     def source_opened(self, source: Source) -> None:
         """A new source: the next segment begins at its first key frame."""
+        self._take_counts()
         self._source = source
         self._watch.opened(source.facts)
         time_base = source.facts.time_base
@@ -112,6 +119,9 @@ class Recorder:
         dts_ns = captured.dts * self._ns_numerator // self._ns_denominator
         parameters = self._parameters(captured) if captured.is_key else None
         size = None if parameters is None else (parameters.width, parameters.height)
+        gap = self._gap_before(captured.arrived_ns)
+        if captured.begins:
+            self._begin_anew(size)
         now = self._clock.now()
         decision = self._segmenter.decide(
             captured.is_key, dts_ns, captured.arrived_ns, size, now.wall_ns - now.mono_ns
@@ -121,11 +131,13 @@ class Recorder:
             return
         if decision.action is Action.CUT and self._writer is not None:
             self.end(decision.reason or CutReason.LENGTH)
+        # Between two segments the keeper sees a gap itself, but not that it was for want of time.
+        if gap is not None and (self._writer is not None or gap.cause == "overload"):
+            self._send(gap)
         if self._writer is None:
             self._size = size or self._size
             self._open_segment(captured, dts_ns)
-        elif captured.arrived_ns - self._last_arrived_ns > self._gap_limit_ns:
-            self._send(GapSeen(from_mono_ns=self._last_arrived_ns, to_mono_ns=captured.arrived_ns))
+        self._dropped_before = self._dropped_so_far()
         self._last_arrived_ns = captured.arrived_ns
         self.frames_since_open += 1
         if self._writer is not None:
@@ -136,6 +148,26 @@ class Recorder:
             self._send(FindingsChanged(grade=changed.grade.value, findings=_texts(changed)))
         if now.mono_ns >= self._next_beat_ns:
             self.beat()
+
+    def _begin_anew(self, size: tuple[int, int] | None) -> None:
+        """The stream goes on with other parameters: they belong into a segment of their own."""
+        if self._source is None:
+            raise RuntimeError("nothing begins without an open source")
+        self.end(CutReason.SIZE_CHANGE if size != self._size else CutReason.CONFORMING)
+        self._segmenter = Segmenter(self._settings.segment_ns)
+        self._first_sets = None
+        self._watch.opened(self._source.facts)
+
+    def _gap_before(self, arrived_ns: int) -> GapSeen | None:
+        """Between the packet before and the one at hand, which arrived now."""
+        if self._writer is None or arrived_ns - self._last_arrived_ns <= self._gap_limit_ns:
+            return None
+        is_overload = self._dropped_so_far() > self._dropped_before
+        return GapSeen(
+            from_mono_ns=self._last_arrived_ns,
+            to_mono_ns=arrived_ns,
+            cause="overload" if is_overload else "signal-lost",
+        )
 
     def end(self, reason: CutReason) -> None:
         """Ends the open segment, if there is one, and reports it."""
@@ -205,6 +237,7 @@ class Recorder:
         start_ns = max(0, self._anchor[0] + dts_ns - self._anchor[1])
         start_wall_ns = now.wall_ns + first.arrived_ns - now.mono_ns
         self._watch.segment_started()
+        self._conformed = _conformed_by(source)
         self._writer = SegmentWriter(
             SegmentPlace(
                 directory=directory,
@@ -224,6 +257,7 @@ class Recorder:
             SegmentOpened(
                 width=width,
                 height=height,
+                conformed=self._conformed,
                 number=self._number,
                 start_wall_ns=start_wall_ns,
                 start_mono_ns=first.arrived_ns,
@@ -240,7 +274,7 @@ class Recorder:
 
     def _description(self, order: StartRecording, start_wall_ns: int, start_ns: int) -> bytes:
         """The self-description inside a segment's plaintext (docs/formats/sealed-v1.md)."""
-        facts = {
+        facts: dict[str, object] = {
             "v": 1,
             "recording": order.recording,
             "number": self._number,
@@ -251,6 +285,8 @@ class Recorder:
             "category": self._settings.category,
             "purpose": self._settings.purpose,
         }
+        if self._conformed is not None:
+            facts["conformed"] = asdict(self._conformed)
         return json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()
 
     def _parameters(self, captured: Captured) -> PictureSize | None:
@@ -261,6 +297,25 @@ class Recorder:
         if found is None and self._size is None:
             found = picture_size(facts.codec, facts.extradata)
         return found
+
+    def _dropped_so_far(self) -> int:
+        return self._source.dropped if isinstance(self._source, ConformedSource) else 0
+
+    def _take_counts(self) -> Delivered | None:
+        """What came since the last call, where it is conformed; what was lost of it counts as dropped."""
+        if not isinstance(self._source, ConformedSource):
+            return None
+        counts = self._source.take_counts()
+        self._dropped += counts.undecoded + counts.dropped
+        self._dropped_before = 0
+        return Delivered(
+            frames=counts.frames,
+            rate=str(counts.rate),
+            bitrate_bps=counts.bitrate_bps,
+            left_out=counts.left_out,
+            undecoded=counts.undecoded,
+            dropped=counts.dropped,
+        )
 
     def _measured(self, measurement: Measurement) -> Measured:
         width, height = self._size or (None, None)
@@ -285,6 +340,7 @@ class Recorder:
         measurement, verdict = self._watch.segment()
         now = self._clock.now()
         end_mono_ns = self._segment_mono_ns + recorded_ns
+        delivered = self._take_counts()
         self._send(
             SegmentClosed(
                 number=stored.number,
@@ -300,6 +356,7 @@ class Recorder:
                 grade=verdict.grade.value,
                 findings=_texts(verdict),
                 dropped=self._dropped,
+                delivered=None if self._conformed is None else delivered,
             )
         )
         self._dropped = 0
@@ -308,6 +365,21 @@ class Recorder:
         # of FFmpeg's hangs on them: without this an hour of the soak's script grew a channel by 7 MiB. Takes
         # a tenth of a millisecond, because the zygote has frozen what was there before the fork.
         gc.collect()
+
+
+def _conformed_by(source: Source) -> ConformedTold | None:
+    done = source.conformed if isinstance(source, ConformedSource) else None
+    if done is None:
+        return None
+    area = done.region
+    return ConformedTold(
+        changes=tuple(change.value for change in done.changes),
+        codec=done.codec.value,
+        width=done.width,
+        height=done.height,
+        region=None if area is None else (area.x, area.y, area.width, area.height),
+        encoder=done.encoder,
+    )
 
 
 def _synced(stored: Stored) -> Synced | None:

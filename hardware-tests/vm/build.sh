@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Makes the Debian tree, kernel and initrd that the virtual machine boots: OUT/{rootfs,vmlinux,initrd}.
 #
-# Guarantees: Debian 12 with systemd as process 1, Debian's own kernel, Python with venv, and the agent's
-# dependencies in /opt/edgeward, installed by systemd/install.sh from wheels whose hashes are in
-# requirements.lock. Leaves out the agent itself, which changes with every run (disk.sh puts it in), and
+# Guarantees: Debian 12 with systemd as process 1, Debian's own kernel (with vivid), Python with venv, the
+# agent's dependencies in /opt/edgeward, installed by systemd/install.sh from wheels whose hashes are in
+# requirements.lock, and pytest in /opt/bench for the bench tests, by WHEELS/bench.lock. Leaves out the agent itself, which changes with every run (disk.sh puts it in), and
 # keeps nothing when it fails. The caller is root, has the programs that run.sh names, and keeps OUT as
 # long as this file and the lock stay as they are.
 #
@@ -21,6 +21,13 @@ mkdir -p "\$R/opt/delivery"
 cp "$wheels"/*.whl "$repository/requirements.lock" "\$R/opt/delivery/"
 cp -r "$repository/systemd" "\$R/opt/delivery/systemd"
 PIP_CONFIG_FILE=/dev/null chroot "\$R" bash /opt/delivery/systemd/install.sh --dependencies /opt/delivery
+cp "$wheels/bench.lock" "\$R/opt/delivery/"
+chroot "\$R" python3 -m venv /opt/bench
+PIP_CONFIG_FILE=/dev/null chroot "\$R" /opt/bench/bin/pip install --quiet --disable-pip-version-check \
+    --no-index --find-links /opt/delivery --require-hashes -r /opt/delivery/bench.lock
+for site in "\$R"/opt/bench/lib/python3*/site-packages; do
+    echo "\${site#"\$R"}" | sed s:/opt/bench:/opt/edgeward: >"\$site/edgeward.pth"
+done
 rm -rf "\$R/opt/delivery"
 echo capture-box >"\$R/etc/hostname"
 echo "127.0.0.1 localhost capture-box" >"\$R/etc/hosts"
@@ -58,6 +65,7 @@ done
 CUSTOMIZE
 
 packages=linux-image-amd64,initramfs-tools,systemd,systemd-sysv,udev,dbus,kmod,python3,python3-venv,e2fsprogs
+packages=$packages,v4l-utils
 source=/etc/apt/sources.list
 [ -s "$source" ] || source=$(find /etc/apt/sources.list.d -name '*.sources' | sort | head -1)
 rm -rf "$out/rootfs"

@@ -3,11 +3,12 @@
 #
 # Guarantees: exit 0 only when every job passed; facts as JSON on stdout, everything else on stderr; all
 # that is built or downloaded goes to OUT, by default ${XDG_CACHE_HOME:-~/.cache}/edgeward-vm, nothing to the
-# repository. The image is built again when build.sh, install.sh or the lock changed. Leaves out devices.
+# repository. The image is built again when build.sh, install.sh or the lock changed. Devices are the
+# kernel's virtual cameras (vivid).
 # The caller is root on Debian 12 with about 4 GB of disk and has:
 #   apt-get install mmdebstrap qemu-system-x86 e2fsprogs busybox-static cpio xz-utils python3-venv
 #
-# usage: run.sh [OUT] [--job service|power-cut] [--cuts N] [--wheel FILE]
+# usage: run.sh [OUT] [--job service|video|bench|power-cut]... [--cuts N] [--wheel FILE]
 set -euo pipefail
 here=$(realpath "$(dirname "$0")")
 repository=$(realpath "$here/../..")
@@ -30,15 +31,21 @@ done
 python=$repository/.venv/bin/python
 [ -x "$python" ] || { echo "no .venv yet: run make check first" >&2 && exit 69; }
 
-wheels=$out/wheels-$(sha256sum "$repository/requirements.lock" | cut -c1-16)
+locks=("$repository/requirements.lock" "$repository/requirements-dev.lock")
+wheels=$out/wheels-$(cat "${locks[@]}" | sha256sum | cut -c1-16)
 if [ ! -e "$wheels/complete" ]; then
     # The image is Debian 12's: Python 3.11 on the processor of this machine.
     "$python" -m pip download --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
         --python-version 3.11 -r "$repository/requirements.lock" -d "$wheels" >&2
+    # What the bench tests need beside the agent: pytest and what it imports, as the lock for tests names them.
+    awk '/^[a-z]/ { take = /^(iniconfig|packaging|pluggy|pygments|pytest)==/ } take' \
+        "$repository/requirements-dev.lock" >"$wheels/bench.lock"
+    "$python" -m pip download --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+        --python-version 3.11 -r "$wheels/bench.lock" -d "$wheels" >&2
     touch "$wheels/complete"
 fi
 
-image=$out/image-$(cat "$here/build.sh" "$repository/systemd/install.sh" "$repository/requirements.lock" |
+image=$out/image-$(cat "$here/build.sh" "$repository/systemd/install.sh" "${locks[@]}" |
     sha256sum | cut -c1-16)
 if [ ! -e "$image/complete" ]; then
     echo "building the image in $image (about two minutes) …" >&2

@@ -30,6 +30,7 @@ SECTIONS = {
     "ChannelConfig": "## `[[channel]]`",
     "RtspSource": '## `[channel.source]` with `kind = "rtsp"`',
     "OnvifSource": '## `[channel.source]` with `kind = "onvif"`',
+    "V4l2Source": '## `[channel.source]` with `kind = "v4l2"`',
     "FileSource": '## `[channel.source]` with `kind = "file"`',
     "SyntheticSource": '## `[channel.source]` with `kind = "synthetic"`',
     "FaultConfig": '## `[channel.source]` with `kind = "synthetic"`',
@@ -38,6 +39,7 @@ SECTIONS = {
     "PlanConfig": "## `[channel.plan]`",
     "ScheduleConfig": "## `[channel.plan.schedule]`",
     "PictureConfig": "## `[channel.spec.picture]`",
+    "RegionConfig": "## `[channel.spec.region]`",
 }
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 

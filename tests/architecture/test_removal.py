@@ -57,6 +57,7 @@ ALLOWED = {
     ("agent/host/files.py", "_copy", "unlink"): _OWN_FILE,
     ("agent/capture/fragment_mux.py", "FragmentMux.__init__", "open for writing"): "av's output to memory",
     ("agent/capture/joiner.py", "Joiner._part_for", "open for writing"): "av's output to the given stream",
+    ("agent/capture/encoder.py", "_stream_of", "open for writing"): "av's output to nowhere",
     ("agent/device/drivers/demux.py", "detached", "open for writing"): "av's output to memory",
     ("agent/control/door.py", "Door.open", "unlink"): "the door's socket in the runtime directory",
     ("agent/control/door.py", "Door.open", "replace"): "the door's socket in the runtime directory",

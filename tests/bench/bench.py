@@ -2,8 +2,9 @@
 
 Guarantees: everything in one run on one machine; contenders alternate; every round's figure is shown,
 medians decide; the camera's processor time belongs to nobody; video and vaults lie in a temporary
-directory that is removed. With `--write` the tables become `docs/benchmarks.md`. Exit 1 when a goal is
-missed. Needs ffmpeg, mosquitto and gst-rtsp-server, which `make bench` installs when it is root.
+directory that is removed. With `--write` the tables take the place of their sections of `docs/benchmarks.md`.
+Exit 1 when a goal is missed. Needs ffmpeg, mosquitto and gst-rtsp-server, which `make bench` installs when it
+is root.
 """
 
 from __future__ import annotations
@@ -12,13 +13,22 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[0] = str(ROOT)  # not this folder: its names would stand before the standard library's
 
-from tests.bench import ciphers, contenders, memory, report, sealing, side_by_side  # noqa: E402  (after the path)
+from tests.bench import (  # noqa: E402  (after the path)
+    ciphers,
+    contenders,
+    memory,
+    programs,
+    report,
+    sealing,
+    side_by_side,
+)
 from tests.bench.clip import Clip, make_clip  # noqa: E402
 
 SIZE = (1920, 1080)
@@ -44,6 +54,7 @@ def main() -> int:
             "cipher": lambda: _cipher(options),
             "sealing": lambda: _sealing(options),
             "headers": lambda: _headers(options),
+            **{one: partial(make, _new(folder)) for one, make in programs.tables().items()},
         }
         tables = [part() for part_name, part in parts.items() if part_name in options.only]
         sys.stdout.write(report.as_text(tables) + "\n")
@@ -52,7 +63,8 @@ def main() -> int:
                 sys.stdout.write("\n" + side_by_side.functions(url, _new(folder), options.seconds))
     if options.write:
         command = f"make bench BENCH='{' '.join(sys.argv[1:])}'"
-        (ROOT / "docs" / "benchmarks.md").write_text(report.as_markdown(tables, command))
+        document = ROOT / "docs" / "benchmarks.md"
+        document.write_text(report.updated(document.read_text(), tables, command))
     for text in missed:
         _say(f"goal missed: {text}")
     return 1 if missed else 0
@@ -209,7 +221,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=60.0, help="length of a window")
     parser.add_argument("--settle", type=float, default=20.0, help="seconds before memory is read")
     parts = ("cpu", "stages", "memory", "cipher", "sealing", "headers")
-    parser.add_argument("--only", nargs="+", choices=parts, default=parts, help="these parts only")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=(*parts, *programs.tables()),
+        default=parts,
+        help="these parts; without it those of one stream and its sealing",
+    )
     parser.add_argument("--profile", action="store_true", help="also the functions of the channel's loop")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     return parser.parse_args()

@@ -1,6 +1,7 @@
-"""Tables of the measurements, as text for a terminal and as Markdown for `docs/benchmarks.md`.
+"""Tables of the measurements, as text for a terminal and as sections of `docs/benchmarks.md`.
 
-Guarantees: the machine, the versions and the date come from the machine, its programs and its clock.
+Guarantees: the machine, the versions and the date come from the machine, its programs and its clock, and
+stand in every section; sections that were not measured anew stay as they are.
 """
 
 from __future__ import annotations
@@ -35,21 +36,26 @@ def as_text(tables: Sequence[Table]) -> str:
     return "\n\n".join(f"{t.title}\n{_aligned(t)}" + (f"\n{t.result}" if t.result else "") for t in tables)
 
 
-def as_markdown(tables: Sequence[Table], command: str) -> str:
-    """The whole document."""
-    facts = "\n".join(f"| {name} | {value} |" for name, value in machine())
-    parts = [
-        "# Benchmarks",
-        f"Written by `{command}`; do not edit by hand. All figures are of one run on one machine: compare "
-        "the ratios, not the seconds.",
-        f"| | |\n|---|---|\n{facts}",
-    ]
+def updated(document: str, tables: Sequence[Table], command: str) -> str:
+    """`document` with these tables in the place of those with the same titles; new ones at its end."""
+    head, *old = document.rstrip("\n").split("\n## ")
+    sections = {text.partition("\n")[0]: text for text in old}
+    run = f"{', '.join(f'{name} {value}' for name, value in machine())}; `{command}`"
     for table in tables:
-        lines = [f"| {' | '.join(table.head)} |", "|" + "---|" * len(table.head)]
-        lines += [f"| {' | '.join(row)} |" for row in table.rows]
-        parts += [f"## {table.title}", table.how, "\n".join(lines)]
-        if table.result:
-            parts.append(table.result)
+        sections[table.title] = _section(table, run)
+    return "\n## ".join([head, *sections.values()]) + "\n"
+
+
+def _section(table: Table, run: str) -> str:
+    lines = [f"| {' | '.join(table.head)} |", "|" + "---|" * len(table.head)]
+    lines += [f"| {' | '.join(row)} |" for row in table.rows]
+    parts = [
+        table.title,
+        table.how,
+        "\n".join(lines),
+        *([table.result] if table.result else []),
+        f"Run: {run}.",
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -58,13 +64,13 @@ def machine() -> list[tuple[str, str]]:
     memory_kib = int(Path("/proc/meminfo").read_text().split()[1])
     first_line = subprocess.run(["ffmpeg", "-version"], capture_output=True, text=True, check=True).stdout
     return [
-        ("date", f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"),
-        ("processor", f"{_cpu_model()}, {os.cpu_count()} cores"),
+        ("on", f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"),
+        ("processor", f"{_cpu_model()} with {os.cpu_count()} cores"),
         ("memory", f"{memory_kib / 1024 / 1024:.1f} GiB"),
         ("kernel", f"{platform.system()} {platform.release().split('-')[0]}"),
-        ("python", platform.python_version()),
-        ("ffmpeg (program)", first_line.split()[2]),
-        ("av", f"{version('av')} with FFmpeg {av.ffmpeg_version_info}"),
+        ("Python", platform.python_version()),
+        ("ffmpeg", first_line.split()[2]),
+        ("PyAV", f"{version('av')} with FFmpeg {av.ffmpeg_version_info}"),
         ("cryptography", version("cryptography")),
         ("pycryptodome", version("pycryptodome")),
     ]

@@ -34,6 +34,8 @@ def picture_size(codec: Codec, data: bytes) -> PictureSize | None:
             return h264.picture_size(data)
         case Codec.H265:
             return h265.picture_size(data)
+        case Codec.RAW | Codec.MJPEG:
+            return None
         case _:
             assert_never(codec)
 

@@ -10,6 +10,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from agent.capture.bitstream import picture_size
+from agent.capture.conform import conformed
+from agent.capture.conform_plan import UNCODED
 from agent.capture.measure import Measurement, Meter
 from agent.capture.watch import StreamWatch
 from agent.cli.common import tell
@@ -31,6 +33,7 @@ from agent.model.source_settings import (
     RtspSettings,
     SourceSettings,
     SyntheticSettings,
+    V4l2Settings,
 )
 from agent.model.spec import CollectionSpec
 from agent.model.times import NS_PER_S
@@ -105,9 +108,9 @@ def _probe(arguments: argparse.Namespace, spec: CollectionSpec | None, match: Pr
     source = open_source(settings, SystemClock())
     try:
         declared = source.facts
-        if declared.device is not None:
+        if declared.device is not None and isinstance(settings, OnvifSettings):
             match = match_device(load_profiles().profiles, onvif_camera_facts(declared.device))
-        measured = measure(source, round(arguments.seconds * NS_PER_S), spec)
+        measured = measure(_as_recorded(source, spec), round(arguments.seconds * NS_PER_S), spec)
     finally:
         source.close()
     if not measured.measurement.frames:
@@ -123,6 +126,13 @@ def _probe(arguments: argparse.Namespace, spec: CollectionSpec | None, match: Pr
         ended=measured.ended,
         note=None if spec is None else _too_short(spec, arguments.seconds),
     )
+
+
+def _as_recorded(source: Source, spec: CollectionSpec | None) -> Source:
+    """Raw pictures and JPEG are judged as they would be recorded: encoded. The rest is judged as it comes."""
+    if spec is None or source.facts.codec not in UNCODED:
+        return source
+    return conformed(source, spec, SystemClock(), live=True)
 
 
 def _spec(path: Path) -> CollectionSpec:
@@ -188,11 +198,7 @@ def _settings(arguments: argparse.Namespace, spec: CollectionSpec | None) -> Sou
     if _is_synthetic(source):
         return SyntheticSettings(width=1280, height=720, pace=Pace.FAST, seconds=arguments.seconds)
     if is_video_node(Path(source)):
-        raise Refuse(
-            "source.no-driver",
-            f"{source} is a video device, and this program can't open those yet",
-            "what is plugged in is told all the same; measure it with v4l2-ctl for now",
-        )
+        return V4l2Settings(device=str(Path(source).absolute()), spec=spec)
     return FileSettings(path=str(Path(source).absolute()), pace=Pace.FAST)
 
 
@@ -227,6 +233,9 @@ def measure(source: Source, wanted_ns: int, spec: CollectionSpec | None = None) 
         if first_ns is None:
             raise
         ended = error
-    width, height = (size.width, size.height) if size else (0, 0)
+    if size is not None:
+        width, height = size.width, size.height
+    else:
+        width, height = (declared.width, declared.height) if declared.codec in UNCODED else (0, 0)
     measurement, verdict = (meter.snapshot(), None) if watch is None else watch.segment()
     return Measured(width, height, measurement, verdict, ended)

@@ -17,12 +17,14 @@ from agent.model.source_settings import (
     RtspSettings,
     SourceSettings,
     SyntheticSettings,
+    V4l2Settings,
 )
 
 # (settings class, kind, module). A module has `open_source(settings, clock)`.
 DRIVERS: tuple[tuple[type[SourceSettings], str, str], ...] = (
     (RtspSettings, "rtsp", "agent.device.drivers.rtsp"),
     (OnvifSettings, "onvif", "agent.device.drivers.onvif"),
+    (V4l2Settings, "v4l2", "agent.device.drivers.v4l2"),
     (FileSettings, "file", "agent.device.drivers.file"),
     (SyntheticSettings, "synthetic", "agent.device.drivers.synthetic"),
 )

@@ -25,7 +25,7 @@ from agent.model.spec import Codec
 Translate = Callable[[FFmpegError], AgentError]
 Timeouts = tuple[float | None, float | None]
 
-_CODECS = {"h264": Codec.H264, "hevc": Codec.H265}
+_CODECS = {"h264": Codec.H264, "hevc": Codec.H265, "mjpeg": Codec.MJPEG}
 _PLAUSIBLE_RATES = (Fraction(1, 10), Fraction(300))
 _ASSUMED_RATE = Fraction(25)
 
@@ -45,7 +45,7 @@ def open_container(
 
 def video_of(container: InputContainer) -> VideoStream:
     """The first video stream; closes the container and raises `Refuse` without one that we can record."""
-    advice = "choose a video profile with H.264 or H.265 on the device"
+    advice = "choose a video profile with H.264, H.265 or JPEG on the device"
     video = next(iter(container.streams.video), None)
     if video is None:
         container.close()

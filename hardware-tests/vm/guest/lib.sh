@@ -9,6 +9,10 @@ STATE=/var/lib/edgeward
 CONFIG=/etc/edgeward/agent.toml
 # $CREDENTIAL, if set, names a service credential for a second channel: a camera that does not answer.
 CREDENTIAL=${CREDENTIAL:-}
+# What the first channel records: a generated picture, or the kernel's virtual camera (vivid).
+SOURCE=${SOURCE:-synthetic}
+CAMERA=/dev/v4l/by-path/platform-vivid.0-video-index0
+VIVID=/sys/bus/platform/drivers/vivid
 
 now() { cut -d' ' -f1 /proc/uptime; }
 fact() { echo "FACT $1=$2"; }
@@ -44,6 +48,32 @@ leaves() { status leaves; }
 # recorded BOOT SEGMENTS: that start of the agent has closed so many segments of its first channel.
 recorded() { [ "$(status boot)" = "$1" ] && [ "$(status segments)" -ge "$2" ] && active; }
 
+# plug_in OPTIONS...: the virtual cameras, now and at every boot.
+plug_in() {
+    echo "options vivid $*" >/etc/modprobe.d/vivid.conf
+    echo vivid >/etc/modules-load.d/vivid.conf
+    modprobe vivid || fail "no vivid in this kernel"
+    udevadm settle
+}
+
+source_table() {
+    if [ "$SOURCE" = vivid ]; then
+        printf 'kind = "v4l2"\ndevice = "%s"\n' "$CAMERA"
+    else
+        printf 'kind = "synthetic"\nwidth = 320\nheight = 180\nrate = "5"\nbitrate_bps = 200000\n'
+    fi
+}
+
+# open_recording ID: decrypts it to /root/out.mp4; 3 stands for a segment that a power cut left short.
+open_recording() {
+    local state=0
+    [ -e /root/operator.key ] || "$EDGEWARD" keygen --signing tester -o /root/operator.key >/dev/null 2>&1
+    rm -f /root/out.mp4 /root/out.mp4.access.note
+    opened=$("$EDGEWARD" open "$1" -i /root/custodian.txt --purpose "test of the service" \
+        --sign /root/operator.key -o /root/out.mp4 2>&1) || state=$?
+    return $state
+}
+
 configure() {
     local recipient
     if [ -e /root/custodian.txt ]; then
@@ -68,14 +98,10 @@ purpose = "test of the service"
 lawful_basis = "test"
 plan = { scene = "imaging-diagnosis", place = ["test-room"], responsible = "tester", policy = "test-1" }
 [channel.source]
-kind = "synthetic"
-width = 320
-height = 240
-rate = "5"
-bitrate_bps = 200000
+$(source_table)
 [channel.spec]
 width = 320
-height = 240
+height = 180
 rate = "5"
 rate_tolerance_percent = 50
 TOML

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# Records until the host cuts the power; at the last boot stops and checks everything.
+# Records from the virtual camera until the host cuts the power; at the last boot stops and checks everything.
 #
 # Guarantees: before a cut every leaf that the keeper calls durable is told to the host (KEPT), outside of
-# the disk; at the last boot (/job/last exists) all leaves of all earlier boots, in /job/kept, must be in
-# the ledger, every segment in it must be there, and one recording is opened. The caller cuts.
+# the disk, and the guest's time (TICK); at the last boot (/job/last exists) all leaves of all earlier boots,
+# in /job/kept, must be in the ledger, every segment in it must be there, and every recording is opened and
+# told (RECORDING: number, start, seconds and pictures in it, exit code). The caller cuts.
+SOURCE=vivid
 . /job/lib.sh
 
 if [ ! -e "$CONFIG" ]; then
+    plug_in n_devs=1 num_inputs=1 input_types=0 num_outputs=0 node_types=0x1
     configure
     sync
     systemctl enable --quiet --now edgeward || fail "the service did not start"
@@ -21,14 +24,17 @@ if [ -e /job/last ]; then
     systemctl stop edgeward || fail "stop"
     /opt/edgeward/bin/python /job/check_kept.py "$STATE" /job/kept || fail "a durable leaf is lost"
     runuser -u edgeward -- "$EDGEWARD" verify || fail "edgeward verify: exit $?"
-    recording=$("$EDGEWARD" recordings --json |
-        python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["recording"])') || fail "recordings"
-    # 3: everything that is there was opened, and the segment of the cut ends early.
-    opened=$("$EDGEWARD" open "$recording" -i /root/custodian.txt -o /root/out.mp4 2>&1) || [ $? = 3 ] ||
-        fail "edgeward open: $opened"
-    echo "$opened"
-    fact opened_frames "$(echo "$opened" | sed -n 's/^\([0-9]*\) frames.*/\1/p')"
-    [ -s /root/out.mp4 ] || fail "nothing was opened"
+    number=0
+    for recording in $("$EDGEWARD" recordings --json |
+        python3 -c 'import json, sys; print(*(row["recording"] for row in json.load(sys.stdin)))'); do
+        number=$((number + 1))
+        state=0
+        open_recording "$recording" || state=$?
+        echo "RECORDING $number $recording $state $(/opt/edgeward/bin/python /job/measure.py \
+            "$STATE/vault" "$recording" /root/out.mp4)"
+        # 3: everything that is there was opened, and the segment of the cut ends early.
+        [ $state = 0 ] || [ $state = 3 ] || echo "UNREADABLE $recording: $opened"
+    done
     echo PASSED
     exit 0
 fi
@@ -42,5 +48,6 @@ while true; do
         told=$count
     fi
     active || fail "not active any more"
-    sleep 0.2
+    echo "TICK $(date +%s.%N)"
+    sleep 0.1
 done

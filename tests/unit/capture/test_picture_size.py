@@ -38,7 +38,7 @@ class Encode:
 
 
 def encodes() -> Iterator[Encode]:
-    for codec in Codec:
+    for codec in FORMAT:
         for size in ((176, 144), (640, 360), (1280, 720), (1366, 768), (1920, 1080), (720, 576), (258, 194)):
             yield Encode(codec, *size)
         for pixels in ("yuv422p", "yuv444p", "yuv422p10le", "gray", "yuvj420p"):
@@ -120,7 +120,7 @@ def test_names_of_profiles_and_levels() -> None:
     assert level_name(Codec.H265, 123) == "4.1"
 
 
-@pytest.mark.parametrize("codec", Codec)
+@pytest.mark.parametrize("codec", FORMAT)
 def test_extradata_and_packets_of_a_container_say_the_same(codec: Codec) -> None:
     """An MP4 has a configuration record and length-prefixed packets without parameter sets."""
     how = Encode(codec, 1366, 768)
@@ -144,7 +144,7 @@ def units(data: bytes) -> list[bytes]:
     return [unit.rstrip(b"\x00") for unit in data.split(b"\x00\x00\x01")[1:]]
 
 
-@pytest.mark.parametrize("codec", Codec)
+@pytest.mark.parametrize("codec", FORMAT)
 def test_both_packings_and_anything_in_front(codec: Codec) -> None:
     all_units = units(encoded(Encode(codec, 640, 360)))
     other = {Codec.H264: b"\x06\x05\x01", Codec.H265: b"\x4e\x01\x05"}[codec] + b"\xaa" * 9000  # a long SEI
@@ -164,7 +164,7 @@ def test_lengths_that_look_like_start_codes() -> None:
 
 
 def test_nothing_in_it() -> None:
-    for codec in Codec:
+    for codec in FORMAT:
         for data in (b"", b"\x00", START, START * 3, b"\x01", b"\x01" * 7, b"hello", bytes(100_000)):
             assert picture_size(codec, data) is None
 
@@ -291,13 +291,13 @@ HEADS = st.sampled_from(
 
 
 @settings(max_examples=400)
-@given(st.sampled_from(Codec), HEADS, st.binary(max_size=300))
+@given(st.sampled_from(list(FORMAT)), HEADS, st.binary(max_size=300))
 def test_hostile_bytes_are_refused_or_nothing(codec: Codec, head: bytes, tail: bytes) -> None:
     attempt(codec, head + tail)
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.sampled_from(Codec), st.booleans(), st.data())
+@given(st.sampled_from(list(FORMAT)), st.booleans(), st.data())
 def test_damaged_real_streams_are_refused_or_read(codec: Codec, in_mp4: bool, data: st.DataObject) -> None:
     how = Encode(codec, 198, 146, "yuv444p")
     if in_mp4:
@@ -312,7 +312,7 @@ def test_damaged_real_streams_are_refused_or_read(codec: Codec, in_mp4: bool, da
     attempt(codec, bytes(damaged))
 
 
-@pytest.mark.parametrize("codec", Codec)
+@pytest.mark.parametrize("codec", FORMAT)
 @pytest.mark.parametrize(
     "data",
     [

@@ -204,6 +204,9 @@ def test_errors_of_timings_in_words(error: int | None, signal: InputSignal) -> N
         (0, errno.ENOLCK, True, InputSignal.NO_LOCK, Signal.ABSENT),
         (0x2, None, False, InputSignal.NO_SIGNAL, Signal.ABSENT),
         (0x1, errno.ENOLINK, True, InputSignal.NO_POWER, Signal.ABSENT),
+        (0x100, errno.ERANGE, True, InputSignal.OUT_OF_RANGE, Signal.ABSENT),
+        (0x100, errno.ENOLINK, True, InputSignal.NO_SIGNAL, Signal.ABSENT),
+        (0x2, errno.ERANGE, True, InputSignal.NO_SIGNAL, Signal.ABSENT),
         (0, errno.EIO, True, InputSignal.UNKNOWN, Signal.UNKNOWN),
     ],
 )

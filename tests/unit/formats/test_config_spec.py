@@ -9,8 +9,16 @@ import pytest
 from pydantic import ValidationError
 
 from agent.formats.config_spec import PictureConfig, SpecConfig
-from agent.model.source_settings import FileSettings
-from agent.model.spec import Codec, CollectionSpec, ColourRange, PictureLimits, Scan
+from agent.model.source_settings import FileSettings, OnvifSettings, V4l2Settings
+from agent.model.spec import (
+    Codec,
+    CollectionSpec,
+    ColourRange,
+    OnNonconforming,
+    PictureLimits,
+    Region,
+    Scan,
+)
 from agent.runtime.channel_settings import ChannelSettings, decode_settings, encode_settings
 
 LEAST: dict[str, Any] = {"width": 1920, "height": 1080, "rate": "30000/1001"}
@@ -25,7 +33,7 @@ FULL: dict[str, Any] = {
     "profiles": ["main", "main-10"], "scan": "interlaced", "pixel_aspect": "16:11", "colour_range": "full",
     "gop_max_s": 4.0, "bitrate_max_bps": 9, "bitrate_min_bps": 8, "gap_max_s": 0.5, "jitter_max_s": 0.1,
     "lost_max_percent": 0.5, "duplicate_max_percent": 10.0, "recording_max_s": 3600.0, "picture": PICTURE,
-    "on_nonconforming": "record-and-flag",
+    "region": {"left": 0.1, "top": 0.0, "width": 0.9, "height": 0.5}, "on_nonconforming": "conform",
 }  # fmt: skip
 
 
@@ -38,6 +46,8 @@ def test_every_key_arrives() -> None:
         scan=Scan.INTERLACED, pixel_aspect=Fraction(16, 11), colour_range=ColourRange.FULL, gop_max_s=4.0,
         bitrate_max_bps=9, bitrate_min_bps=8, gap_max_s=0.5, jitter_max_s=0.1, lost_max=Fraction(1, 200),
         duplicate_max=Fraction(1, 10), recording_max_s=3600.0,
+        region=Region(left=Fraction(1, 10), top=Fraction(0), width=Fraction(9, 10), height=Fraction(1, 2)),
+        on_nonconforming=OnNonconforming.CONFORM,
         picture=PictureLimits(
             check_every_s=2.0, burst_every_s=None, black_max_s=1.0, frozen_max_s=None, defocused_max_s=3.0,
             covered_max_s=4.0, no_signal_max_s=5.0, black_luma=30.0, black_share=0.9, frozen_change=0.01,
@@ -64,6 +74,20 @@ def test_what_is_not_judged() -> None:
 
 def test_no_loss_at_all_may_be_asked_for() -> None:
     assert SpecConfig.model_validate({**LEAST, "lost_max_percent": 0.0}).to_spec().lost_max == Fraction(0)
+
+
+def test_a_source_of_each_kind_comes_through_to_the_channel_process_unchanged() -> None:
+    spec = SpecConfig.model_validate(FULL).to_spec()
+    for source in (
+        FileSettings(path="/clip.mp4"),
+        V4l2Settings(device="/dev/video0", input=1, spec=spec),
+        OnvifSettings(url="http://127.0.0.1", spec=spec),
+    ):
+        settings = ChannelSettings(
+            channel="ch0", level=4, category="dt", purpose="test", source=source, spec=spec, segment_ns=5,
+            keep_free_bytes=6,
+        )  # fmt: skip
+        assert decode_settings(encode_settings(settings)) == settings
 
 
 @pytest.mark.parametrize("keys", [FULL, LEAST, {**LEAST, "scan": "any", "lost_max_percent": False}])
@@ -94,6 +118,11 @@ def test_a_spec_comes_through_to_the_channel_process_unchanged(keys: dict[str, A
         {"picture": {"black_share": 0.2}},
         {"picture": {"black": 1.0}},
         {"picture": {"check_every_s": -1.0}},
+        {"on_nonconforming": "ignore"},
+        {"on_nonconforming": "conform", "region": {"left": 0.5, "width": 0.6}},
+        {"on_nonconforming": "conform", "region": {"width": 0.01}},
+        {"region": {"width": 0.5}},
+        {"codecs": ["mjpeg"]},
     ],
 )
 def test_what_is_refused(wrong: dict[str, Any]) -> None:

@@ -348,7 +348,7 @@ def test_a_camera_password_needs_a_username() -> None:
 
 
 @pytest.mark.parametrize(
-    ("new", "part"), [('kind = "rtps"', "'rtsp', 'onvif', 'file'"), ("kind = 3", "'rtsp', 'onvif'")]
+    ("new", "part"), [('kind = "rtps"', "'rtsp', 'onvif', 'v4l2'"), ("kind = 3", "'rtsp', 'onvif'")]
 )
 def test_an_unknown_kind_of_source_is_told_with_the_known_ones(new: str, part: str) -> None:
     wrong = changed('kind = "rtsp"', new)

@@ -27,11 +27,19 @@ DEVICE = ipc.DeviceTold(
     media_profile="p", written=("rate",),
     differences=(ipc.SettingDifference(setting="rate", asked="25", got="24", why="changed"),),
 )  # fmt: skip
+CONFORMED = ipc.ConformedTold(
+    changes=("codec", "size", "rate", "region"), codec="mjpeg", width=3840, height=2160,
+    region=(0, 2, 1920, 1080), encoder="h264_v4l2m2m",
+)  # fmt: skip
+DELIVERED = ipc.Delivered(frames=3000, rate="60", bitrate_bps=9, left_out=1500, undecoded=2, dropped=3)
 MESSAGES: tuple[ipc.FromChannel, ...] = (
     ipc.SourceOpened(codec="h265", width=1920, height=1080, has_audio=True),
     ipc.SourceOpened(codec="h264", width=1, height=1, has_audio=False, device=DEVICE),
     ipc.SourceLost(code="source.lost", text="gone", advice="look", cause="source-lost", finished=False),
     ipc.SegmentOpened(number=3, start_wall_ns=1_795_478_400_000_000_000, start_mono_ns=5, start_ns=7),
+    ipc.SegmentOpened(
+        number=4, start_wall_ns=1, start_mono_ns=5, start_ns=7, width=1920, height=1080, conformed=CONFORMED
+    ),
     ipc.Progress(
         number=3, frames=25, durable_bytes=65_752, durable_mono_ns=9, durable_wall_ns=10, measured=MEASURED
     ),
@@ -41,7 +49,7 @@ MESSAGES: tuple[ipc.FromChannel, ...] = (
     ipc.SegmentClosed(
         number=3, name="00000003.mp4.age", size_bytes=1, sha256="0a" * 32, final=True, synced=None,
         reason="length", end_wall_ns=1_795_478_460_000_000_000, end_mono_ns=12, measured=MEASURED,
-        grade="degraded", findings=(FINDING, FINDING), dropped=4,
+        grade="degraded", findings=(FINDING, FINDING), dropped=4, delivered=DELIVERED,
     ),
     ipc.SegmentClosed(
         number=4, name="00000004.mp4.age", size_bytes=9, sha256="0a" * 32, final=False,
@@ -54,7 +62,10 @@ MESSAGES: tuple[ipc.FromChannel, ...] = (
     ipc.Trouble(code="disk.full", text="full", advice="free some"),
     ipc.Stopped(),
 )  # fmt: skip
-OPTIONAL: dict[type, set[str]] = {ipc.SegmentOpened: {"width", "height"}, ipc.SourceOpened: {"device"}}
+OPTIONAL: dict[type, set[str]] = {
+    ipc.SegmentOpened: {"width", "height", "conformed"}, ipc.SourceOpened: {"device"},
+    ipc.SegmentClosed: {"delivered"}, ipc.GapSeen: {"cause"},
+}  # fmt: skip
 IDS = [type(message).__name__ for message in MESSAGES]
 [CLOSED, _CUT] = [message for message in MESSAGES if isinstance(message, ipc.SegmentClosed)]
 
