@@ -37,6 +37,7 @@ GROUPS = (
         (
             ("status", "what the running agent is doing"),
             ("check", "find out what is the matter with this box"),
+            ("discover", "list capture devices, and ONVIF cameras on a network"),
             ("probe", "open a source and say what it really delivers"),
             ("profiles", "check and look up the device profiles"),
             ("bundle", "seal what support needs to find a fault"),

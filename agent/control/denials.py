@@ -1,7 +1,8 @@
 """Which refusals get a leaf of their own: a burst, then one in `REFILL_S`; the others are counted. Pure.
 
-Guarantees: any number of messages makes a bounded number of leaves, and no message goes uncounted. The
-caller asks `admit` for each refusal and takes the counts with `due`.
+Guarantees: any number of messages makes a bounded number of leaves, no message goes uncounted, and what was
+only counted is told within `UNHEARD_S` while no alarm of a denied operation stands (STD 7.4 c). The caller
+asks `admit` for each refusal and takes the counts with `due`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ BURST = 20
 BURST_SIGNED = 100
 REFILL_S = 10
 SUMMARY_S = 60
+UNHEARD_S = 1
 
 
 @dataclass(slots=True)
@@ -58,9 +60,13 @@ class Denials:
             self.since_ns = mono_ns
         self.counts[code] = self.counts.get(code, 0) + number
 
-    def due(self, mono_ns: int, *, now: bool = False) -> dict[str, int]:
-        """The counts, once they are `SUMMARY_S` old or with `now`; they begin at nothing again."""
-        if not self.counts or not (now or mono_ns - self.since_ns >= SUMMARY_S * NS_PER_S):
+    def due(self, mono_ns: int, *, alarmed: bool, now: bool = False) -> dict[str, int]:
+        """The counts, once they are old enough or with `now`; they begin at nothing again.
+
+        `alarmed`: an alarm says already that operations are denied.
+        """
+        wait_ns = (SUMMARY_S if alarmed else UNHEARD_S) * NS_PER_S
+        if not self.counts or not (now or mono_ns - self.since_ns >= wait_ns):
             return {}
         counts, self.counts = self.counts, {}
         return counts

@@ -138,13 +138,13 @@ class CommandDesk:
         """So many messages that are no commands were refused with this code."""
         self._denials.count(code, number, self._clock.mono_ns())
 
-    def tick(self) -> None:
-        """Tells what was only counted, when that is due."""
-        self._flush(now=False)
+    def tick(self, *, alarmed: bool) -> None:
+        """Tells what was only counted, when that is due. `alarmed`: an alarm of denied operations stands."""
+        self._tell_counts(self._denials.due(self._clock.mono_ns(), alarmed=alarmed))
 
     def close(self) -> None:
         """The last leaf of this desk, when something was only counted."""
-        self._flush(now=True)
+        self._tell_counts(self._denials.due(self._clock.mono_ns(), alarmed=True, now=True))
 
     def resume(self) -> None:
         """Answers what an earlier run accepted and did not finish."""
@@ -311,8 +311,7 @@ class CommandDesk:
             )
         return answer
 
-    def _flush(self, *, now: bool) -> None:
-        counts = self._denials.due(self._clock.mono_ns(), now=now)
+    def _tell_counts(self, counts: Mapping[str, int]) -> None:
         if not counts:
             return
         reasons: dict[str, Json] = {code: counts[code] for code in sorted(counts)}

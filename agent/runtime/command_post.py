@@ -22,11 +22,13 @@ from agent.link.inbox import Inbox
 from agent.link.wire import Inbound
 from agent.model.errors import AgentError, Refuse
 from agent.model.outgoing import Json
-from agent.runtime.book import Book
+from agent.runtime.book import AUDIT, Book
 from agent.runtime.command_handlers import BoxHandlers
 from agent.runtime.telemetry import Alarm
 
 BATCH = 16
+# The alarm of the rule `denied` (`agent/audit/rules/denied.py`).
+DENIED = AUDIT + "denied"
 
 
 class CommandPost:
@@ -114,7 +116,7 @@ class CommandPost:
     def tick(self) -> None:
         """Time went by."""
         self._look_at_subscription()
-        self._desk.tick()
+        self._desk.tick(alarmed=any(alarm.code == DENIED for alarm in self._book.alarms))
         self._handlers.tick()
 
     def _look_at_subscription(self) -> None:

@@ -85,13 +85,13 @@ def test_ten_thousand_garbage_messages_make_few_leaves_and_silence_nobody(box: D
         box.desk.receive(b"garbage %d" % number, Origin(address=address))
         box.clock.advance(0.001)
         if number % 1000 == 0:
-            box.desk.tick()
+            box.desk.tick(alarmed=True)
     person = box.desk.receive(box.office.write(CommandType.MAINTENANCE, "li"), MQTT)
     assert person.leaf is not None
     assert said(box.desk.receive(box.office.write(IDENTIFY, "li"), MQTT)) == ("succeeded", None)
     box.clock.advance(60)
-    box.desk.tick()
-    box.desk.tick()
+    box.desk.tick(alarmed=True)
+    box.desk.tick(alarmed=True)
     denied = box.leaves(DENIED)
     assert len(denied) <= BURST + 4
     assert sum(int(str(leaf.body["count"])) for leaf in denied) == 10_000 + 1
@@ -99,10 +99,23 @@ def test_ten_thousand_garbage_messages_make_few_leaves_and_silence_nobody(box: D
     assert len(box.book.told) <= 3 * (BURST + 4)
 
 
+def test_while_no_alarm_says_so_what_was_only_counted_is_told_after_a_second(box: DeskBox) -> None:
+    for number in range(BURST + 3):
+        box.desk.receive(b"garbage %d" % number, MQTT)
+    box.desk.tick(alarmed=False)
+    assert len(box.leaves(DENIED)) == BURST
+    box.clock.advance(1)
+    box.desk.tick(alarmed=True)
+    assert len(box.leaves(DENIED)) == BURST
+    box.desk.tick(alarmed=False)
+    box.desk.tick(alarmed=False)
+    assert [leaf.body["count"] for leaf in box.leaves(DENIED)[BURST:]] == [3]
+
+
 def test_what_was_lost_on_the_way_is_told_at_the_end(box: DeskBox) -> None:
     box.desk.overflowed(0)
     box.desk.overflowed(7)
-    box.desk.tick()
+    box.desk.tick(alarmed=True)
     assert box.leaves() == []
     box.desk.close()
     [leaf] = box.leaves()

@@ -41,6 +41,8 @@ class StubHandlers:
 class QuietBook:
     """No alarm was raised."""
 
+    alarms = ()
+
     def close_alarms(self, entity: str, prefix: str) -> None: ...
 
 
