@@ -7,7 +7,7 @@ DEMO ?=
 LOCK := pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
     --no-emit-find-links --no-emit-trusted-host --no-emit-options --no-header
 
-.PHONY: demo test check bench kill-loop soak vm lock clean programs link-kill-loop outbox-week outbox-drain fleet
+.PHONY: demo test check bench kill-loop soak vm-test lock clean programs link-kill-loop outbox-week outbox-drain fleet
 
 demo: .venv/.ready
 	@$(BIN)/python -m agent.demo $(DEMO)
@@ -32,8 +32,8 @@ kill-loop: .venv/.ready
 link-kill-loop: .venv/.ready programs
 	$(BIN)/python -m pytest tests/faults/test_link_kill_loop.py --kills 50
 
-# Needs root and a few Debian packages; see hardware-tests/README.md.
-vm: .venv/.ready
+# Needs root and a few Debian packages; see hardware-tests/README.md. Short form: make vm-test VM='--job service'
+vm-test: .venv/.ready
 	hardware-tests/vm/run.sh $(VM)
 
 soak: .venv/.ready
@@ -54,7 +54,8 @@ programs:
 # Needs pip-tools. The lock names packages and hashes, never where they came from.
 lock:
 	$(LOCK) --output-file requirements.lock pyproject.toml
-	$(LOCK) --extra test --output-file requirements-dev.lock pyproject.toml
+	$(LOCK) --extra console --output-file requirements-console.lock pyproject.toml
+	$(LOCK) --extra console --extra test --output-file requirements-dev.lock pyproject.toml
 
 clean:
 	rm -rf .venv .demo

@@ -49,7 +49,8 @@ class KeyPictures:
         self._decoder: VideoCodecContext | None = None
         self._checked_ns: int | None = None
         self._burst_ns: int | None = None
-        self._before: Plane | None = None
+        # The newest picture that was looked at, small.
+        self.newest: Plane | None = None
         self._burst: list[Plane] = []
         self._burst_packets = 0
         self.undecoded = 0
@@ -90,8 +91,8 @@ class KeyPictures:
             return None
         frame = frames[0]
         luma = self._small(frame)
-        numbers = picture.measure(luma, _chroma(frame, luma), self._before, self._limits.black_luma)
-        self._before = luma
+        numbers = picture.measure(luma, _chroma(frame, luma), self.newest, self._limits.black_luma)
+        self.newest = luma
         if self._burst_packets:
             self._burst = [luma]
         return PictureCheck(at_ns=captured.arrived_ns, before_ns=before_ns, numbers=numbers)

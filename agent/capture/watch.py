@@ -16,12 +16,14 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from agent.capture.bitstream import PictureSize
+from agent.capture.coarse_picture import coarse
 from agent.capture.conform_plan import UNCODED
 from agent.capture.judge import judge
 from agent.capture.key_pictures import KeyPictures
 from agent.capture.live_verdict import LiveVerdict
 from agent.capture.measure import Measurement, Meter
 from agent.capture.observed import BurstCheck, Observed, PictureCheck
+from agent.capture.picture import Plane
 from agent.capture.rules import rate
 from agent.model.media import Captured, StreamFacts
 from agent.model.spec import CollectionSpec, PictureLimits
@@ -43,6 +45,7 @@ class Looker(Protocol):
     """What looks at pictures: `KeyPictures`, or nothing in tests."""
 
     undecoded: int
+    newest: Plane | None
 
     def take(self, captured: Captured) -> tuple[PictureCheck | None, BurstCheck | None]: ...
 
@@ -136,6 +139,11 @@ class StreamWatch:
     def measured(self) -> Measurement:
         """What was measured of the segment so far."""
         return self._segment.snapshot()
+
+    def coarse(self, level: int) -> str | None:
+        """The newest picture that was looked at as grey blocks; None without one, and above level 4."""
+        looker = self._stream.looker
+        return None if looker is None or looker.newest is None else coarse(looker.newest, level)
 
     def segment(self) -> tuple[Measurement, Verdict]:
         """What was measured of the segment, and its verdict."""

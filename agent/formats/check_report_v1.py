@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,7 +22,18 @@ from agent.model.outgoing import Json
 
 TAG = "edgeward.check-report/v1"
 MAX_NOTE = 256 * 1024
+# Coarser than any face or letter in the picture (docs/formats/check-report-v1.md, "Masked pictures").
+MASKED_COLUMNS, MASKED_ROWS = 8, 5
+_DIGITS = re.compile(f"[0-9a-f]{{{MASKED_COLUMNS * MASKED_ROWS}}}")
 _TECHNICIAN = re.compile(r"[^\W_](?:[\w .@-]{0,62}\w)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Masked:
+    """What a channel's camera looks at, as `rows` of grey blocks: a hexadecimal digit each, f is white."""
+
+    channel: str
+    rows: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +51,7 @@ class Report:
     complete: bool
     previous: str | None
     findings: tuple[Finding, ...]
+    pictures: tuple[Masked, ...] = ()
 
 
 class _Finding(BaseModel):
@@ -52,6 +65,15 @@ class _Finding(BaseModel):
     required: str | None = Field(max_length=400)
     owner: str
     values: Mapping[str, str]
+
+
+class _Masked(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    channel: str = Field(pattern=CHANNEL_PATTERN)
+    rows: list[Annotated[str, Field(pattern=f"^[0-9a-f]{{{MASKED_COLUMNS}}}$")]] = Field(
+        min_length=MASKED_ROWS, max_length=MASKED_ROWS
+    )
 
 
 class _Report(BaseModel):
@@ -69,6 +91,8 @@ class _Report(BaseModel):
     complete: bool
     previous: str | None = Field(pattern="^[0-9a-f]{64}$")
     findings: list[_Finding] = Field(max_length=1000)
+    # Left out when there is none, so that a report without pictures has one spelling.
+    pictures: list[_Masked] = Field(default_factory=list, min_length=1, max_length=64)
 
 
 def check_technician(text: str) -> str:
@@ -80,6 +104,14 @@ def check_technician(text: str) -> str:
             "use 1 to 64 letters, digits, spaces, dots, hyphens or @",
         )
     return text
+
+
+def masked(channel: str, digits: str) -> Masked | None:
+    """What a channel process sent (`agent/capture/coarse_picture.py`), in rows; None for anything else."""
+    if not _DIGITS.fullmatch(digits):
+        return None
+    starts = range(0, len(digits), MASKED_COLUMNS)
+    return Masked(channel=channel, rows=tuple(digits[at : at + MASKED_COLUMNS] for at in starts))
 
 
 def encode(report: Report) -> str:
@@ -110,6 +142,8 @@ def encode(report: Report) -> str:
             for finding in report.findings
         ],
     }
+    if report.pictures:
+        document["pictures"] = [{"channel": one.channel, "rows": list(one.rows)} for one in report.pictures]
     text = f"{TAG}\n{rfc8785.dumps(document).decode('utf-8')}\n"
     decode(text)
     return text
@@ -142,6 +176,7 @@ def decode(text: str) -> Report:
         complete=found.complete,
         previous=found.previous,
         findings=findings,
+        pictures=tuple(Masked(channel=one.channel, rows=tuple(one.rows)) for one in found.pictures),
     )
 
 

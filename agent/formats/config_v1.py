@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from agent.formats.capsule_v1 import MAX_THRESHOLD
 from agent.formats.config_audit import AuditConfig
+from agent.formats.config_checks import ChecksConfig
 from agent.formats.config_metrics import MetricsConfig
 from agent.formats.config_model import Rate
 from agent.formats.config_model import StrictModel as _Model
@@ -196,6 +197,7 @@ class AgentConfig(_Model):
     audit: AuditConfig = AuditConfig()
     witness: Witnesses = ()
     support: SupportConfig | None = None
+    checks: ChecksConfig = ChecksConfig()
     operator: tuple[OperatorConfig, ...] = Field(default=(), max_length=64, strict=False)
     channel: tuple[ChannelConfig, ...] = Field(min_length=1, max_length=64, strict=False)
 

@@ -153,6 +153,8 @@ class Progress:
     durable_mono_ns: Ns | None
     durable_wall_ns: Ns | None
     measured: Measured | None
+    # Too coarse to show a person (docs/formats/check-report-v1.md, "Masked pictures").
+    coarse: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None
     t: Literal["progress"] = "progress"
 
 

@@ -1,8 +1,8 @@
 """Runs checks, each in a thread of its own with a time limit, and hands out findings as they come.
 
-Guarantees: a check that raises or hangs is a `crash` of that check and never stops the others; findings
-come in the order of the list. A thread that hangs is left behind: Python can't end it, and it holds
-nothing but itself.
+Guarantees: a check that raises or hangs is a `crash` of that check and never stops the others; one that may
+not look at something is skipped; findings come in the order of the list. A thread that hangs is left behind:
+Python can't end it, and it holds nothing but itself.
 """
 
 from __future__ import annotations
@@ -78,6 +78,8 @@ def _guarded(task: Task, site: Site) -> Judged:
         return Judged(
             status=Status.SKIP, message="skipped", values={"reason": skip.reason, "detail": skip.detail}
         )
+    except PermissionError:
+        return Judged(status=Status.SKIP, message="skipped", values={"reason": "no-privilege", "detail": ""})
     except AgentError as error:
         return Judged(
             status=Status.FAIL,

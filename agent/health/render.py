@@ -15,6 +15,8 @@ from agent.model.outgoing import Json
 
 # https://nagios-plugins.org/doc/guidelines.html, plugin return codes.
 NAGIOS_OK, NAGIOS_WARNING, NAGIOS_CRITICAL, NAGIOS_UNKNOWN = range(4)
+# How a check says that there is nothing to measure or to require; nobody needs to read that.
+NOTHING = "-"
 _NAGIOS_WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 
 
@@ -23,15 +25,19 @@ def lines(finding: Finding, words: Language) -> Iterator[str]:
     judged = finding.judged
     said = words.sentence(finding)
     place = f" {finding.target}" if finding.target else ""
-    measured = f" ({words.labels['measured']} {judged.measured})" if judged.measured else ""
+    measured = (
+        f" ({words.labels['measured']} {words.quantity(judged.measured)})"
+        if judged.measured is not None and judged.measured != NOTHING
+        else ""
+    )
     status = f"[{words.statuses[judged.status]}]"
     yield f"{status} {words.title(finding)}{place}: {said.text.rstrip()}{measured}  {finding.check}"
     if judged.status in (Status.PASS, Status.SKIP):
         return
-    if judged.required:
-        yield f"    {words.labels['required']}: {judged.required}"
+    if judged.required is not None and judged.required != NOTHING:
+        yield f"    {words.labels['required']}{words.labels['colon']}{words.quantity(judged.required)}"
     if said.steps:
-        yield f"    {words.labels['do']} ({words.labels['owner']}: {words.owners[finding.owner.value]}):"
+        yield f"    {words.labels['do-by'].format(owner=words.owners[finding.owner.value])}"
         yield from (f"      {number}. {step}" for number, step in enumerate(said.steps, start=1))
 
 

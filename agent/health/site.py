@@ -7,10 +7,14 @@ a fake running agent. Leaves out what only higher floors know: they hand it in a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent.formats.check_report_v1 import Masked, masked
+from agent.formats.config_checks import ChecksConfig
 from agent.formats.config_v1 import AgentConfig, ChannelConfig
+from agent.formats.ledger_v1 import Leaf
+from agent.health.probed import BrokerDoor, CertificateSeen, DeviceSeen, Waiting, Witnessed
 from agent.host.programs import Output
 from agent.model.outgoing import Json
 from agent.model.ports.clock import Clock
@@ -25,13 +29,21 @@ class Skip(Exception):
         self.detail = detail
 
 
+# An alarm about a plan that keeps nothing from being collected.
+PLAN_DOUBTED = "plan.clock-unsure"
+# STD 5.3: of level 5 not even a masked picture is shown.
+HIGHEST_SHOWN_LEVEL = 4
 SKIP_REASONS = (
+    "clock",
     "no-agent",
+    "no-answer",
     "no-hardware",
+    "no-plan",
     "no-program",
     "no-privilege",
     "not-configured",
     "recording",
+    "running",
     "too-early",
 )
 
@@ -50,6 +62,20 @@ class Probes:
     reach: Callable[[str, int], str]
     # Tickets: per channel (channel, state word, left).
     ticket_pools: Callable[[], tuple[tuple[str, str, int], ...]]
+    # The ledger's leaves of the last so many seconds, oldest first.
+    recent_leaves: Callable[[float], tuple[Leaf, ...]]
+    witnessed: Callable[[], Witnessed]
+    certificate: Callable[[], CertificateSeen]
+    waiting: Callable[[], Waiting]
+    broker_door: Callable[[], BrokerDoor]
+    # Publishes to another box's topic: `refused`, `taken`. Only while no agent runs.
+    foreign_topic: Callable[[], str]
+    # What a channel's device is. May ask the camera; asked once in a run.
+    device: Callable[[str], DeviceSeen]
+    # A camera's RTSP door without a login, and with the one that is given: see `rtsp_door.knock`.
+    knock: Callable[[str, tuple[str, str] | None], str]
+    # The rules of capture on a made-up stream: (a good one conforms, a wrong size is caught).
+    enforces: Callable[[str], tuple[bool, bool]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +89,9 @@ class Site:
     run: Callable[[Sequence[str]], Output | None]
     status: Mapping[str, Json] | None
     probes: Probes
+    settings: ChecksConfig = field(default_factory=ChecksConfig)
+    # When this program was put on the disk, seconds since 1970; 0 for unknown.
+    installed_s: float = 0.0
 
     def path(self, absolute: str) -> Path:
         """`absolute` below this site's root."""
@@ -106,8 +135,31 @@ class Site:
         found = self.running().get(name)
         return tuple(row for row in found if isinstance(row, dict)) if isinstance(found, list) else ()
 
+    def alarm_text(self, entity: str, prefix: str) -> str | None:
+        """The agent's alarm about `entity` whose code begins so, None without one. Skip `no-agent`."""
+        for row in self.rows("alarms"):
+            if row.get("entity") == entity and str(row.get("code")).startswith(prefix):
+                return str(row.get("text"))
+        return None
+
+    def pictures(self) -> tuple[Masked, ...]:
+        """The masked pictures that the running agent has, for a report. None of a channel that has no picture
+        at this moment, and none of level 5, whatever the agent says."""
+        rows = () if self.status is None else self.rows("channels")
+        allowed = {channel.id for channel in self.config.channel if channel.level <= HIGHEST_SHOWN_LEVEL}
+        seen = [row for row in rows if row.get("id") in allowed and row.get("signal") == "present"]
+        found = (masked(str(row["id"]), str(row.get("picture"))) for row in seen)
+        return tuple(one for one in found if one is not None)
+
     def channel_status(self, target: str | None) -> Mapping[str, Json]:
-        """What the running agent says of a channel. Skip `no-agent`."""
+        """What the running agent says of a channel.
+
+        Skip `no-agent`, `no-plan` when the plan keeps it from collecting (`plan.state` judges that).
+        """
+        for row in self.rows("alarms"):
+            code = str(row.get("code"))
+            if row.get("entity") == target and code.startswith("plan.") and code != PLAN_DOUBTED:
+                raise Skip("no-plan", code)
         for row in self.rows("channels"):
             if row.get("id") == target:
                 return row

@@ -59,7 +59,14 @@ def _findings_rows(_site: Site, findings: tuple[Finding, ...], _now: Instant) ->
 
 
 def _status(site: Site, _findings: tuple[Finding, ...], _now: Instant) -> Json:
-    return None if site.status is None else dict(site.status)
+    """Without the masked pictures: they are for the hospital's own report."""
+    if site.status is None:
+        return None
+    rows: list[Json] = [
+        {key: value for key, value in channel.items() if key != "picture"}
+        for channel in site.rows("channels")
+    ]
+    return {**site.status, "channels": rows}
 
 
 def _ledger(site: Site, _findings: tuple[Finding, ...], _now: Instant) -> Json:

@@ -271,7 +271,7 @@ class ChannelBook:
             self.view.durable_mono_ns = message.durable_mono_ns
         self.view.durable_bytes = message.durable_bytes
         if message.measured is not None:
-            self.view.measured = message.measured
+            self.view.measured, self.view.coarse = message.measured, message.coarse
             durable_ns = self.view.durable_mono_ns
             age_ns = None if durable_ns is None else self._clock.mono_ns() - durable_ns
             self._book.tell(telemetry.channel_measurement(self.config.id, message.measured, age_ns))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from agent import __version__
 from agent.formats import check_report_v1
-from agent.formats.check_report_v1 import MAX_NOTE, Report, check_technician
+from agent.formats.check_report_v1 import MAX_NOTE, Masked, Report, check_technician
 from agent.formats.config_v1 import AgentConfig
 from agent.health.report_page import page
 from agent.health.words import LANGUAGES
@@ -36,6 +36,7 @@ def make_report(
     technician: str,
     result: int,
     complete: bool,
+    pictures: tuple[Masked, ...] = (),
 ) -> Report:
     """The facts of a visit, not yet chained; Refuse `report.bad-technician`."""
     return Report(
@@ -50,6 +51,7 @@ def make_report(
         complete=complete,
         previous=None,
         findings=tuple(findings),
+        pictures=pictures,
     )
 
 

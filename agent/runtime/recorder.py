@@ -213,6 +213,7 @@ class Recorder:
                 if durable_mono_ns is None
                 else durable_mono_ns + now.wall_ns - now.mono_ns,
                 measured=measured,
+                coarse=None if measured is None else self._watch.coarse(self._settings.level),
             )
         )
 

@@ -33,6 +33,8 @@ class View:
     opened_mono_ns: int = 0
     finished: bool = False
     restarts: int = 0
+    # Kept in RAM and told to nobody but a technician's report (docs/formats/check-report-v1.md).
+    coarse: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

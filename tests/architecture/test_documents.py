@@ -25,6 +25,7 @@ SECTIONS = {
     "SupportConfig": "## `[support]`",
     "MetricsConfig": "## `[metrics]`",
     "AuditConfig": "## `[audit]`",
+    "ChecksConfig": "## `[checks]`",
     "OperatorConfig": "## `[[operator]]`",
     "WitnessConfig": "## `[[witness]]`",
     "ChannelConfig": "## `[[channel]]`",

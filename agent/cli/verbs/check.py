@@ -71,7 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
     loud = not arguments.json and not arguments.nagios
     progress = _Progress(words, shown=loud and sys.stderr.isatty())
     findings: list[Finding] = []
-    for finding in run_checks(tasks(chosen, channels), this_site(config, SystemClock()), progress.start):
+    site = this_site(config, SystemClock())
+    for finding in run_checks(tasks(chosen, channels), site, progress.start):
         progress.end()
         findings.append(finding)
         if loud:
@@ -98,6 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
             technician=arguments.technician,
             result=verdict(findings, required, strict=arguments.strict),
             complete=complete,
+            pictures=tuple(one for one in site.pictures() if one.channel in channels),
         )
         path, sha256 = store_report(arguments.report, facts, _box_key(config), language)
         print(f"{path}\n{sha256}\n{_entered(config, path)}", file=sys.stderr)

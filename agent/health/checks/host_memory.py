@@ -41,7 +41,7 @@ def _numbers(site: Site, path: str) -> dict[str, int]:
 def judge(found: Memory) -> Judged:
     """A kill fails, less than 5 % free too; less than 20 % warns (checks.md, host.mem)."""
     percent = 100 * found.available_kib // max(1, found.total_kib)
-    measured = f"{percent} % of {found.total_kib / 1024**2:.1f} GiB, {found.kills} kills"
+    measured = f"{percent} % / {found.total_kib / 1024**2:.1f} GiB, {found.kills} kills"
     status, message = Status.PASS, "good"
     if found.kills:
         status, message = Status.FAIL, "killed"

@@ -27,7 +27,7 @@ def judge(count: int) -> Judged:
     return Judged(
         status=status,
         message=message,
-        measured=f"{count} in {DAYS} d",
+        measured=f"{count} / {DAYS} d",
         required="0",
         values={"count": str(count), "days": str(DAYS)},
     )

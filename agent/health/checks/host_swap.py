@@ -1,46 +1,33 @@
-"""No swap and no core dumps: pictures in memory must not reach a disk (STD 7.2)."""
+"""No swap on a disk: pictures in memory must not reach one (STD 7.2). Core dumps: `sec.core`."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from agent.health.check import EVERY, Check
 from agent.health.site import Site, Skip
 from agent.model.finding import Judged, Owner, Status
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """Names of swap areas, and the kernel's `core_pattern`."""
-
-    swaps: tuple[str, ...]
-    core_pattern: str
-
-
-def sample(site: Site, target: str | None) -> Memory:
-    """proc(5), core(5). Skip `no-hardware` where there is no /proc."""
+def sample(site: Site, target: str | None) -> tuple[str, ...]:
+    """Names of swap areas, of proc(5). Skip `no-hardware` where there is no /proc."""
     swaps = site.text("/proc/swaps")
     if swaps is None:
         raise Skip("no-hardware", "/proc/swaps")
-    return Memory(
-        swaps=tuple(line.split()[0] for line in swaps.splitlines()[1:] if line.strip()),
-        core_pattern=site.text("/proc/sys/kernel/core_pattern") or "",
-    )
+    return tuple(line.split()[0] for line in swaps.splitlines()[1:] if line.strip())
 
 
-def judge(found: Memory) -> Judged:
-    """The unit sets MemorySwapMax=0 and LimitCORE=0 for the agent; other programs' memory is theirs."""
+def judge(swaps: tuple[str, ...]) -> Judged:
+    """The unit sets MemorySwapMax=0 for the agent; other programs' memory is theirs."""
     # Compressed swap in RAM never reaches a disk.
-    on_disk = [name for name in found.swaps if not name.startswith("/dev/zram")]
+    on_disk = [name for name in swaps if not name.startswith("/dev/zram")]
     if on_disk:
         return Judged(
             status=Status.WARN,
             message="swap",
             measured=", ".join(on_disk),
-            required="-",
+            required="0",
             values={"areas": ", ".join(on_disk)},
         )
-    return Judged(status=Status.PASS, message="good", measured="-", required="-")
+    return Judged(status=Status.PASS, message="good", measured="0", required="0")
 
 
 CHECK = Check(

@@ -46,7 +46,9 @@ def sample(site: Site, target: str | None) -> tuple[Interface, ...]:
 
 def judge(found: tuple[Interface, ...]) -> Judged:
     """Half duplex or CRC errors point at the cable; less than 1 Gbit/s is to be watched."""
-    words = ", ".join(f"{one.name} {one.mbps or '?'} Mbit/s {one.duplex}" for one in found)
+    words = ", ".join(
+        one.name if one.mbps is None else f"{one.name} {one.mbps} Mbit/s {one.duplex}" for one in found
+    )
     status, message = Status.PASS, "good"
     if any(one.duplex == "half" or one.crc_errors for one in found):
         status, message = Status.FAIL, "cable"

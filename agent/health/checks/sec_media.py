@@ -22,12 +22,12 @@ def sample(site: Site, target: str | None) -> tuple[str, ...]:
 
 def judge(names: tuple[str, ...]) -> Judged:
     """The agent never writes to one; somebody else may."""
-    words = ", ".join(names) or "-"
+    words = ", ".join(names) or "none"
     return Judged(
         status=Status.WARN if names else Status.PASS,
         message="plugged" if names else "good",
         measured=words,
-        required="-",
+        required="none",
         values={"names": words},
     )
 

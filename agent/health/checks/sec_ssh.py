@@ -22,12 +22,12 @@ def sample(site: Site, target: str | None) -> tuple[str, ...]:
 
 def judge(ways: tuple[str, ...]) -> Judged:
     """Keys only (checks.md, sec.login)."""
-    words = ", ".join(ways) or "-"
+    words = ", ".join(ways) or "keys only"
     return Judged(
         status=Status.FAIL if ways else Status.PASS,
         message="password" if ways else "good",
         measured=words,
-        required="-",
+        required="keys only",
         values={"ways": words},
     )
 

@@ -8,21 +8,24 @@ from agent.model.finding import Judged, Owner, Status
 
 
 def sample(site: Site, target: str | None) -> str:
-    """The scheme of the channel's address. Skip `not-configured` for a source without a network."""
+    """The scheme of the channel's address. Skip `not-configured` for a source without a network.
+
+    An ONVIF address is judged as it is written: the pictures' own address comes from the camera.
+    """
     source = site.channel(target).source
-    if source.kind != "rtsp":
+    if source.kind not in ("rtsp", "onvif"):
         raise Skip("not-configured")
-    return source.url.partition(":")[0]
+    return str(source.url).partition(":")[0]
 
 
 def judge(scheme: str) -> Judged:
     """rtsps is RTSP over TLS (RFC 7826, 19.2). Many cameras can't: then the network must keep others out."""
-    good = scheme == "rtsps"
+    good = scheme in ("rtsps", "https")
     return Judged(
         status=Status.PASS if good else Status.WARN,
         message="good" if good else "clear",
         measured=scheme,
-        required="rtsps",
+        required="rtsps, https",
     )
 
 

@@ -55,7 +55,7 @@ def judge(found: Space) -> Judged:
     return Judged(
         status=status,
         message=message,
-        measured=f"{hours:.0f} h ({found.free_bytes / 1e9:.1f} GB at {found.rate_bps / 1e6:.1f} Mbit/s)",
+        measured=f"{hours:.0f} h ({found.free_bytes / 1e9:.1f} GB / {found.rate_bps / 1e6:.1f} Mbit/s)",
         required=f"≥ {GOOD_H} h",
         values={"hours": f"{hours:.0f}"},
     )

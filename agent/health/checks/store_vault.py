@@ -35,7 +35,7 @@ def judge(ids: tuple[str, str | None]) -> Judged:
         status, message = Status.FAIL, "missing"
     elif found != known:
         status, message = Status.FAIL, "foreign"
-    return Judged(status=status, message=message, measured=found or "-", required=known)
+    return Judged(status=status, message=message, measured=found or "none", required=known)
 
 
 CHECK = Check(

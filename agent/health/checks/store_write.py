@@ -56,7 +56,7 @@ def judge(found: Speed) -> Judged:
         message=message,
         measured=f"{found.written_bps / 1e6:.0f} Mbit/s, {times:.1f} x",
         required=f"≥ {GOOD_TIMES:g} x {found.needed_bps / 1e6:.1f} Mbit/s",
-        values={"times": f"{times:.1f}"},
+        values={"times": f"{times:.0f}" if times >= 10 else f"{times:.1f}"},
     )
 
 

@@ -241,4 +241,118 @@ CHECKS: dict[str, CheckWords] = {
             ),
         },
     ),
+    "host.rtc": CheckWords(
+        "主板时钟",
+        {
+            "good": Sentence("与系统时钟相差在数秒内"),
+            "drifts": Sentence(
+                "相差 {off}：断电后起初的时间会有误",
+                (
+                    "时钟同步后运行 sudo hwclock --systohc。",
+                    "如果明天又有偏差，更换主板电池。",
+                ),
+            ),
+            "lost": Sentence(
+                "相差 {off}：电池耗尽，或被手工改动",
+                (
+                    "时钟同步后运行 sudo hwclock --systohc。",
+                    "更换主板电池。",
+                ),
+            ),
+        },
+    ),
+    "host.steps": CheckWords(
+        "时钟跳变",
+        {
+            "good": Sentence("最近一天没有跳变"),
+            "some": Sentence(
+                "最近一天 {count} 次，最大 {seconds} 秒",
+                (
+                    "是否手工设置过时钟，或开机时没有网络？如果是，无需处理。",
+                    "否则查看 host.time，明天再检查一次。",
+                ),
+            ),
+            "often": Sentence(
+                "最近一天 {count} 次，最大 {seconds} 秒：录像中的时间会跳变",
+                (
+                    "询问医院信息科：是否有两个时间服务器不一致？",
+                    "是否有另一个程序在设置时钟？只保留一个。",
+                ),
+            ),
+        },
+    ),
+    "host.version": CheckWords(
+        "运行版本",
+        {
+            "good": Sentence("运行的就是已安装的版本"),
+            "restart": Sentence(
+                "运行的是旧版本：安装于 {installed}，启动于 {started}",
+                ("在两次检查之间运行 sudo systemctl restart edgeward。",),
+            ),
+            "reload": Sentence(
+                "systemd 尚未读取已更改的服务文件",
+                (
+                    "运行 sudo systemctl daemon-reload。",
+                    "在两次检查之间运行 sudo systemctl restart edgeward。",
+                ),
+            ),
+        },
+    ),
+    "store.filesystem": CheckWords(
+        "文件系统",
+        {
+            "good": Sentence("{kind}，可写"),
+            "unknown": Sentence(
+                "{kind}：未验证断电后能否保住已写入的数据",
+                ("请医院信息科为录像库提供 ext4 或 xfs 的本地磁盘。",),
+            ),
+            "in-memory": Sentence(
+                "{kind}：下次启动时全部丢失",
+                (
+                    "在录像库位置挂载磁盘：见 /etc/fstab。",
+                    "现有录像在关机时会丢失：先复制出来。",
+                ),
+            ),
+            "read-only": Sentence(
+                "{kind} 处于只读状态：无法录像",
+                (
+                    "运行 sudo dmesg：出错的磁盘会变为只读。见 store.smart。",
+                    "如果磁盘正常：对其运行 sudo mount -o remount,rw。",
+                ),
+            ),
+        },
+    ),
+    "store.trim": CheckWords(
+        "磁盘整理（TRIM）",
+        {
+            "good": Sentence("磁盘会得知哪些空间已释放"),
+            "never": Sentence(
+                "磁盘从不知道哪些空间已释放：写入会变慢，已销毁的数据仍留在存储单元中",
+                (
+                    "运行 sudo systemctl enable --now fstrim.timer。",
+                    "使用 LUKS 时：是否开启 allow-discards 由医院信息科决定。",
+                ),
+            ),
+        },
+    ),
+    "sec.core": CheckWords(
+        "内存与磁盘",
+        {
+            "good": Sentence("采集程序的内存内容不会写到磁盘"),
+            "cores": Sentence(
+                "采集程序崩溃时，内存内容可能被写到磁盘",
+                (
+                    "重新安装随附的服务单元：systemd/install.sh（设置 LimitCORE=0）。",
+                    "删除旧的转储：用 sudo coredumpctl list 查看。",
+                ),
+            ),
+            "swapped": Sentence(
+                "采集程序有 {kib} KiB 内存在交换区：磁盘上可能有图像",
+                (
+                    "运行 sudo swapoff -a，并从 /etc/fstab 中删除交换区。见 host.swap。",
+                    "通知信息安全负责人：交换区必须覆写。",
+                ),
+            ),
+        },
+    ),
 }

@@ -173,6 +173,13 @@ CHECKS: dict[str, CheckWords] = {
                 "有多个出口，经由 {interfaces}：不同网络可能被连通",
                 ("从采集网络的接口上删除网关。",),
             ),
+            "shared": Sentence(
+                "摄像机所在的网络同时也是出口，经由 {interfaces}",
+                (
+                    "请医院信息科为摄像机提供单独的网络（VLAN），不设网关。",
+                    "在此之前：防火墙是否只允许本机访问摄像机？",
+                ),
+            ),
         },
     ),
     "net.broker": CheckWords(

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from agent.health.words import english_box, english_service
+from agent.health.words import english_box, english_channel, english_link, english_service, english_upkeep
 from agent.health.words.sentences import Language, Sentence
 from agent.model.finding import Status
 
 WORDS = Language(
-    checks={**english_box.CHECKS, **english_service.CHECKS},
+    checks={
+        **english_box.CHECKS,
+        **english_upkeep.CHECKS,
+        **english_link.CHECKS,
+        **english_service.CHECKS,
+        **english_channel.CHECKS,
+    },
     engine={
         "skipped": Sentence("not checked: {reason} {detail}"),
         "timed-out": Sentence(
@@ -18,12 +24,16 @@ WORDS = Language(
         "refused": Sentence("{text} [{code}]", ("{advice}",)),
     },
     skip_reasons={
+        "clock": "the clock must be right first:",
         "no-agent": "the agent is not running",
+        "no-answer": "it does not answer:",
         "no-hardware": "this computer has no such part",
+        "no-plan": "the collection plan does not allow collecting now:",
         "no-program": "a program is not installed:",
         "no-privilege": "this needs more rights (run it with sudo)",
         "not-configured": "it is not configured here",
         "recording": "it would disturb a recording",
+        "running": "the agent is running: stop it between two examinations, then check again",
         "too-early": "the agent has not run long enough",
     },
     statuses={
@@ -39,20 +49,39 @@ WORDS = Language(
         "biomedical": "biomedical engineering",
         "maker": "edgeward support",
     },
+    terms={},
     labels={
         "report": "Check report",
         "box": "Box",
         "made": "Made",
         "technician": "Technician",
         "profile": "Checks",
+        "profile-install": "installation",
+        "profile-visit": "visit",
+        "profile-boot": "after a start",
+        "profile-daily": "daily",
+        "profile-continuous": "continuous",
+        "profile-full": "everything",
+        "clock-synced": "synchronised",
+        "clock-unsynced": "NOT synchronised",
+        "clock-unknown": "clock not known",
+        "sign-technician": "Date, technician",
+        "sign-hospital": "Date, for the hospital",
+        "do-by": "Do this (whose work: {owner}):",
+        "colon": ": ",
         "good": "Nothing is wrong.",
         "bad": "Something needs attention.",
+        "pictures": "What the cameras look at",
+        "masked": "Grey blocks only: a bright room can be told from a dark one, and nobody can be made out.",
         "rest": "Everything else",
+        "since": "Since the report of {when} UTC: {better} put right, {worse} new, {same} as before.",
+        "put-right": "Put right",
+        "comma": ", ",
+        "stop": ".",
         "was": "before: {status}",
         "signed": "Signed by the box; the signed file lies beside this page and is what counts.",
         "measured": "measured",
         "required": "required",
-        "do": "Do this",
         "owner": "Whose work",
         "summary": "{passed} good, {warned} to watch, {failed} wrong, {skipped} unchecked, {crashed} broken",
         "complete": "Everything that must be checked was checked.",

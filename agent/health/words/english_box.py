@@ -263,4 +263,118 @@ CHECKS: dict[str, CheckWords] = {
             ),
         },
     ),
+    "host.rtc": CheckWords(
+        "Clock on the main board",
+        {
+            "good": Sentence("agrees with the system's within seconds"),
+            "drifts": Sentence(
+                "is off by {off}: after a power cut times would be wrong at first",
+                (
+                    "Run sudo hwclock --systohc once the clock is synchronised.",
+                    "If it is off again tomorrow, replace the battery of the main board.",
+                ),
+            ),
+            "lost": Sentence(
+                "is off by {off}: its battery is empty, or it was set by hand",
+                (
+                    "Run sudo hwclock --systohc once the clock is synchronised.",
+                    "Replace the battery of the main board.",
+                ),
+            ),
+        },
+    ),
+    "host.steps": CheckWords(
+        "Jumps of the clock",
+        {
+            "good": Sentence("none in the last day"),
+            "some": Sentence(
+                "{count} in the last day, the largest {seconds} s",
+                (
+                    "Was the clock set by hand, or the box started without a network? Then all is well.",
+                    "Else look at host.time and check again tomorrow.",
+                ),
+            ),
+            "often": Sentence(
+                "{count} in the last day, the largest {seconds} s: times within recordings jump",
+                (
+                    "Ask hospital IT: are there two time servers that disagree?",
+                    "Is there a second program that sets the clock? Leave only one on.",
+                ),
+            ),
+        },
+    ),
+    "host.version": CheckWords(
+        "Version that runs",
+        {
+            "good": Sentence("the installed one runs"),
+            "restart": Sentence(
+                "an older one runs: installed {installed}, started {started}",
+                ("Between two examinations: sudo systemctl restart edgeward.",),
+            ),
+            "reload": Sentence(
+                "systemd has not read the changed service file yet",
+                (
+                    "Run sudo systemctl daemon-reload.",
+                    "Between two examinations: sudo systemctl restart edgeward.",
+                ),
+            ),
+        },
+    ),
+    "store.filesystem": CheckWords(
+        "File system",
+        {
+            "good": Sentence("{kind}, writable"),
+            "unknown": Sentence(
+                "{kind}: nobody has tried whether it keeps what was written over a power cut",
+                ("Ask hospital IT for a local disk with ext4 or xfs for the vault.",),
+            ),
+            "in-memory": Sentence(
+                "{kind}: everything is gone at the next start",
+                (
+                    "Mount a disk at the vault's place: see /etc/fstab.",
+                    "Recordings that lie there now are lost when the box is switched off: copy them first.",
+                ),
+            ),
+            "read-only": Sentence(
+                "{kind} is read-only: nothing can be recorded",
+                (
+                    "Run sudo dmesg: a disk with errors is made read-only. See store.smart.",
+                    "If the disk is good: sudo mount -o remount,rw on it.",
+                ),
+            ),
+        },
+    ),
+    "store.trim": CheckWords(
+        "Disk's upkeep (TRIM)",
+        {
+            "good": Sentence("the disk is told what is free"),
+            "never": Sentence(
+                "the disk is never told what is free: it becomes slow, and keeps destroyed data in its cells",
+                (
+                    "Run sudo systemctl enable --now fstrim.timer.",
+                    "With LUKS: hospital IT decides about allow-discards.",
+                ),
+            ),
+        },
+    ),
+    "sec.core": CheckWords(
+        "Memory and disk",
+        {
+            "good": Sentence("nothing of the agent's memory can reach a disk"),
+            "cores": Sentence(
+                "when the agent crashes, its memory may be written to a disk",
+                (
+                    "Install the shipped unit again: systemd/install.sh (it sets LimitCORE=0).",
+                    "Delete old dumps: sudo coredumpctl list shows them.",
+                ),
+            ),
+            "swapped": Sentence(
+                "{kib} KiB of the agent's memory are in swap: pictures may lie on the disk",
+                (
+                    "Run sudo swapoff -a and remove swap from /etc/fstab. See host.swap.",
+                    "Tell the security officer: the swap area must be overwritten.",
+                ),
+            ),
+        },
+    ),
 }

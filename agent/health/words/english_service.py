@@ -177,6 +177,13 @@ CHECKS: dict[str, CheckWords] = {
                 "there are several ways out, over {interfaces}: networks may be joined",
                 ("Remove the gateway from the interface of the capture network.",),
             ),
+            "shared": Sentence(
+                "cameras are on the network that is also the way out, over {interfaces}",
+                (
+                    "Ask hospital IT for a network (VLAN) of the cameras' own, without a gateway.",
+                    "Until then: does a firewall keep everybody but this box from the cameras?",
+                ),
+            ),
         },
     ),
     "net.broker": CheckWords(

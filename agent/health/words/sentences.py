@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -34,6 +35,16 @@ class Language:
     statuses: Mapping[Status, str]
     owners: Mapping[str, str]
     labels: Mapping[str, str]
+    # Words of measured and required values, as checks write them, in this language; empty: they stay.
+    terms: Mapping[str, str]
+
+    def quantity(self, text: str) -> str:
+        """A measured or required value. Codes such as `disk.full`, paths and units stay as they are."""
+        if not self.terms:
+            return text
+        longest_first = sorted(self.terms, key=len, reverse=True)
+        known = "|".join(map(re.escape, longest_first))
+        return re.sub(rf"(?<![\w./:-])({known})(?![\w./:-])", lambda found: self.terms[found[0]], text)
 
     def title(self, finding: Finding) -> str:
         """What was looked at."""

@@ -41,10 +41,12 @@ MESSAGES: tuple[ipc.FromChannel, ...] = (
         number=4, start_wall_ns=1, start_mono_ns=5, start_ns=7, width=1920, height=1080, conformed=CONFORMED
     ),
     ipc.Progress(
-        number=3, frames=25, durable_bytes=65_752, durable_mono_ns=9, durable_wall_ns=10, measured=MEASURED
+        number=3, frames=25, durable_bytes=65_752, durable_mono_ns=9, durable_wall_ns=10, measured=MEASURED,
+        coarse="0123456789abcdef" * 2 + "01234567",
     ),
     ipc.Progress(
-        number=None, frames=0, durable_bytes=0, durable_mono_ns=None, durable_wall_ns=None, measured=None
+        number=None, frames=0, durable_bytes=0, durable_mono_ns=None, durable_wall_ns=None, measured=None,
+        coarse=None,
     ),
     ipc.SegmentClosed(
         number=3, name="00000003.mp4.age", size_bytes=1, sha256="0a" * 32, final=True, synced=None,

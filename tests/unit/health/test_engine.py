@@ -47,6 +47,7 @@ def found(folder: Path, *checks: AnyCheck, limit_s: float = 10.0) -> list[Findin
     ("error", "status", "values"),
     [
         (ZeroDivisionError("secret text"), Status.CRASH, {"error": "ZeroDivisionError"}),
+        (PermissionError(13, "/secret/path"), Status.SKIP, {"reason": "no-privilege", "detail": ""}),
         (Skip("no-program", "smartctl"), Status.SKIP, {"reason": "no-program", "detail": "smartctl"}),
         (Refuse("x.y", "t", "a"), Status.FAIL, {"text": "t", "code": "x.y", "advice": "a"}),
     ],

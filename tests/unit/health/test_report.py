@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.formats import check_report_v1
-from agent.formats.check_report_v1 import Report
+from agent.formats.check_report_v1 import Masked, Report
 from agent.health.checks import CHECKS
 from agent.health.engine import run, tasks
 from agent.health.words import LANGUAGES
@@ -23,6 +23,8 @@ from tests.fakes.sites import FakeBox, healthy
 
 KEY = SigningKey.generate(bytes(range(32)), "edgeward.box/test-box")
 VECTORS = Path(__file__).parents[2] / "vectors" / "check-report-v1"
+
+PICTURE = Masked(channel="ch0", rows=("01234cef",) * 5)
 
 
 def findings(box: FakeBox) -> list[Finding]:
@@ -142,6 +144,67 @@ def test_the_vector_is_still_read_and_spelled_the_same() -> None:
     assert (found.box, found.result, found.complete, len(found.findings)) == ("test-box", 1, True, 2)
     assert found.findings[0].judged.status is Status.FAIL
     assert check_report_v1.encode(found) == text
+
+
+def test_the_vector_with_pictures_is_still_read_and_spelled_the_same() -> None:
+    text = (VECTORS / "with-pictures" / "report.txt").read_text(encoding="utf-8")
+    found = check_report_v1.decode(text)
+    assert found.pictures == (PICTURE,)
+    assert check_report_v1.encode(found) == text
+
+
+@pytest.mark.parametrize("digits", ["", "0" * 39, "0" * 41, "0" * 39 + "G", "F" * 40, "0" * 40 + "\n"])
+def test_what_is_no_masked_picture_is_none(digits: str) -> None:
+    assert check_report_v1.masked("ch0", digits) is None
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_masked_picture_is_drawn_as_squares_and_counts_for_the_hash(tmp_path: Path, language: str) -> None:
+    made = report(healthy(tmp_path / "site"))
+    plain = check_report_v1.encode(made)
+    with_picture = replace(made, pictures=(PICTURE,))
+    assert check_report_v1.encode(with_picture) != plain
+    path, _ = store_report(tmp_path / "reports", with_picture, KEY, language)
+    page = path.with_suffix(".html").read_text()
+    assert page.count("<rect ") == 40
+    assert page.count('fill="#fff"') == page.count('fill="#000"') == 5
+    assert LANGUAGES[language].labels["masked"] in texts(page)
+    assert read_report(path.read_bytes(), Verifier(KEY.verifier_key)).pictures == (PICTURE,)
+
+
+def test_the_running_agent_s_pictures_are_shown_but_none_of_level_5(tmp_path: Path) -> None:
+    box = healthy(tmp_path)
+    assert box.site().pictures() == ()
+    box.channel(picture="".join(PICTURE.rows))
+    assert box.site().pictures() == (PICTURE,)
+    box.channel(picture="f" * 144)
+    assert box.site().pictures() == ()
+    box.channel(picture="".join(PICTURE.rows), signal="absent")  # the last one that came is not shown
+    assert box.site().pictures() == ()
+    box.channel(picture="".join(PICTURE.rows))
+    box.change_channel(level=5)
+    assert box.site().pictures() == ()
+    box.stop_agent()
+    assert box.site().pictures() == ()
+
+
+def test_a_report_without_pictures_says_nothing_of_them(tmp_path: Path) -> None:
+    path, _ = store_report(tmp_path / "reports", report(healthy(tmp_path / "site")), KEY, "en")
+    assert b"pictures" not in path.read_bytes()
+    assert LANGUAGES["en"].labels["pictures"] not in texts(path.with_suffix(".html").read_text())
+
+
+def test_channels_of_which_the_same_is_said_share_a_line_and_owners_are_counted(tmp_path: Path) -> None:
+    made = report(healthy(tmp_path / "site"))
+    [size] = [one for one in made.findings if one.check == "vid.mode"]
+    [signal] = [one for one in made.findings if one.check == "vid.signal"]
+    absent = replace(signal, judged=replace(signal.judged, status=Status.FAIL, message="absent"))
+    made = replace(made, findings=(size, replace(size, target="ch1"), absent))
+    path, _ = store_report(tmp_path / "reports", made, KEY, "en")
+    said = texts(path.with_suffix(".html").read_text())
+    assert "ch0 ch1: 1280x720, as required" in said
+    assert said.count("vid.mode") == 1
+    assert "Whose work: technician 1" in said
 
 
 @pytest.mark.parametrize("case", json.loads((VECTORS / "bad.json").read_text()), ids=lambda case: case["why"])

@@ -48,6 +48,13 @@ def test_a_bundle_has_the_listed_members_only(tmp_path: Path) -> None:
     assert found["status.json"]["channels"][0]["signal"] == "present"
 
 
+def test_a_bundle_has_no_picture_not_even_a_masked_one(tmp_path: Path) -> None:
+    box = healthy(tmp_path)
+    box.channel(picture="0" * 40)
+    [channel] = members(box)["status.json"]["channels"]
+    assert (channel["id"], "picture" in channel) == ("ch0", False)
+
+
 def test_what_names_people_and_places_is_replaced(tmp_path: Path) -> None:
     box = healthy(tmp_path)
     parsed = parse(

@@ -205,3 +205,18 @@ def test_only_a_report_of_this_box_becomes_a_leaf(bench: Bench) -> None:
     first, second = bench.leaves()
     assert second == {**first, "run": None}
     assert leaf == bench.book.leaves - 1
+
+
+def test_a_technician_s_report_is_told_by_its_hash_and_its_file_stays(bench: Bench) -> None:
+    bench.do(bench.checks, CommandType.CHECK_RUN)
+    bench.checks.wait(30)
+    bench.checks.tick()
+    body = bench.told[-1].body
+    assert body is not None
+    bench.told.clear()
+    answer = bench.do(bench.checks, CommandType.REPORT_ENTER, report=body["note"])
+    [last] = [one for one in bench.told if one.kind == "check"]
+    assert (last.kind, last.type, last.retain) == ("check", "last", True)
+    assert last.body is not None
+    assert (last.body["run"], last.body["note"], last.body["leaf"]) == (None, None, answer["leaf"])
+    assert last.body["sha256"] == body["sha256"]
