@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+# Where `edgeward models install --models build/models` puts them for tests.
+MODELS = Path(__file__).resolve().parents[1] / "build" / "models"
+
 
 def _has_rtsp_server() -> bool:
     code = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
@@ -55,8 +58,11 @@ _KNOWN: dict[str, Callable[[], bool]] = {
     "gst-rtsp-server": _has_rtsp_server,
     "mosquitto": _on_path("mosquitto"),
     "mount (as root)": _can_mount,
+    "chromium": _on_path("chromium"),
     "node packages": _has_node_packages,
     "systemd-analyze": _on_path("systemd-analyze"),
+    "tesseract": _on_path("tesseract"),
+    "text model": lambda: (MODELS / "pp-ocr-det-6.onnx").is_file(),
 }
 _found: dict[str, bool] = {}
 

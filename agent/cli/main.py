@@ -20,7 +20,8 @@ from agent.host.files import translate
 from agent.model.errors import AgentError, Halt, Retry
 from agent.runtime.load_config import ConfigError
 
-# Who it is for, and each verb with its purpose; the module is agent.cli.verbs.<verb>.
+# Who it is for, and each verb with its purpose; the module is agent.cli.verbs.<verb>, with an underscore for
+# the hyphen. A hyphen may be written as a space.
 GROUPS = (
     (
         "on the box",
@@ -50,8 +51,11 @@ GROUPS = (
             ("recordings", "list the recordings of a vault"),
             ("open", "decrypt a recording with custodian keys into one MP4"),
             ("unseal", "decrypt one age file to stdout"),
-            ("deid", "make a copy of a film without faces"),
-            ("models", "install and check the model that finds faces"),
+            ("deid", "make a copy of a film without faces and text"),
+            ("deid-approve", "sign for a policy of de-identification"),
+            ("deid-measure", "say how well masks cover annotated faces"),
+            ("deid-reidentify", "two officers open the link of a derivative"),
+            ("models", "install and check the models that find faces and text"),
             ("retention", "say what is due for destruction"),
             ("hold", "set and clear legal holds"),
             ("destroy", "ask for, approve and execute a destruction"),
@@ -71,6 +75,8 @@ GROUPS = (
         (
             ("authority", "be the key authority: issue, unwrap and destroy tickets"),
             ("witness", "be the witness that cosigns the ledgers of boxes"),
+            ("console", "the controller's web console of a fleet"),
+            ("simulate", "a fleet of boxes that are not there, on a real broker"),
         ),
     ),
 )
@@ -78,7 +84,7 @@ VERBS = tuple(row for _, rows in GROUPS for row in rows)
 
 
 def _module(verb: str) -> ModuleType:
-    return importlib.import_module(f"agent.cli.verbs.{verb}")
+    return importlib.import_module(f"agent.cli.verbs.{verb.replace('-', '_')}")
 
 
 def _verbs_by_group() -> str:
@@ -102,7 +108,9 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
     parser.add_argument(
         "--version", action="version", version=f"edgeward {__version__}", help=argparse.SUPPRESS
     )
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, help=argparse.SUPPRESS)
+    verbs = parser.add_subparsers(
+        dest="verb", metavar="VERB", required=True, help=argparse.SUPPRESS, prog="edgeward"
+    )
     for name, purpose in VERBS:
         module = _module(name) if name == verb else None
         sub = verbs.add_parser(
@@ -116,9 +124,15 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def _one_verb(words: list[str]) -> list[str]:
+    """`deid measure …` is `deid-measure …`, wherever two words are a verb together."""
+    joined = "-".join(words[:2])
+    return [joined, *words[2:]] if len(words) > 1 and joined in dict(VERBS) else words
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Entry point. Returns the exit code."""
-    words = sys.argv[1:] if arguments is None else arguments
+    words = _one_verb(sys.argv[1:] if arguments is None else arguments)
     verb = words[0] if words and words[0] in dict(VERBS) else None
     try:
         parsed = _parser(verb).parse_args(words)

@@ -26,7 +26,7 @@ from agent.model.errors import Refuse
 
 # Heat map, scale and offset of the model as it was exported; 540, the landmarks, is not wanted.
 OUTPUTS = ("537", "538", "539")
-_INPUT = "input.1"
+_INPUT = "input.1:picture"
 _STRIDE = 4
 _MULTIPLE = 32  # the network halves its input five times
 _SAME_FACE = 0.3  # intersection over union
@@ -84,9 +84,8 @@ class CenterFace:
 
     def find(self, rgb: NDArray[np.uint8]) -> tuple[Face, ...]:
         """See `FaceDetector`."""
-        blob = np.ascontiguousarray(rgb.transpose(2, 0, 1)[None], dtype=np.float32)
         try:
-            heat, scale, offset = self._session.run(list(OUTPUTS), {_INPUT: blob})
+            heat, scale, offset = self._session.run(list(OUTPUTS), {_INPUT: rgb[None]})
         except _BROKEN as error:
             raise _refused("failed on a picture", error) from None
         return suppressed(decode(heat, scale, offset, self._threshold))

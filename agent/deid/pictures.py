@@ -98,6 +98,8 @@ class PictureReader:
             raise _empty(path.name)
         self._video = self._container.streams.video[0]
         self._video.thread_type = "NONE"
+        self.announced = self._video.frames
+        """How many pictures the container says there are; 0 when it doesn't. Only for showing progress."""
         self._size: tuple[int, int] | None = None
         self._decoded = self._decode()
         try:

@@ -1,7 +1,7 @@
 """What a policy means to this engine: mask style, hold times in frames, zones in pixels, what is refused.
 
-Guarantees: pure; a policy that asks for more than this version removes is refused, never done in part.
-Leaves out reading the file (`agent/formats/deid_policy_v1.py`).
+Guarantees: pure; a policy that its own user approved is refused (STD 8.2 f). Leaves out reading the file
+(`agent/formats/deid_policy_v1.py`), what purposes add (`purposes.py`) and text (`text_rules.py`).
 """
 
 from __future__ import annotations
@@ -12,29 +12,14 @@ from fractions import Fraction
 from agent.deid.boxes import Box, zone
 from agent.deid.detector_profiles import DetectorProfile
 from agent.deid.masks import MaskKind, MaskStyle, yuv_of
+from agent.deid.purposes import check_approver, dilation_of
 from agent.deid.tracks import TrackSettings
 from agent.formats.deid_policy_v1 import DeidPolicy
-from agent.model.errors import Refuse
-
-# Missing: hands' prints and ears (education), field and time window (research), shifted times (newtech), the
-# sealed link (assist).
-PURPOSES_DONE = ("general",)
 
 
 def check_can_be_done(policy: DeidPolicy) -> None:
-    """Raises `Refuse` `deid.purpose`, `deid.no-text-detector` when this version can't do what it asks."""
-    if policy.purpose not in PURPOSES_DONE:
-        raise Refuse(
-            "deid.purpose",
-            f"this version does not remove all that purpose {policy.purpose} demands",
-            f"purposes that can be done: {', '.join(PURPOSES_DONE)}; see docs/deid.md, Limits",
-        )
-    if policy.text:
-        raise Refuse(
-            "deid.no-text-detector",
-            "the policy wants text to be found, and this version has no text detector",
-            "write text = false and a [[zone]] over each place where text stands",
-        )
+    """Raises `Refuse` `deid.approver-is-user`. To be called before anything of a film is read."""
+    check_approver(policy)
 
 
 def style_of(policy: DeidPolicy) -> MaskStyle:
@@ -61,5 +46,5 @@ def track_settings(policy: DeidPolicy, profile: DetectorProfile, rate: Fraction)
         after=max(profile.every, frames(policy.hold.after_s)),
         start=frames(policy.hold.start_s),
         every=profile.every,
-        dilation=profile.dilation,
+        dilation=dilation_of(policy, profile.dilation),
     )

@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from agent.formats.config_model import StrictModel
 from agent.formats.config_rules import Wrong
+from agent.formats.config_tracks import TracksConfig
 
 MINUTES_PER_DAY = 24 * 60
 Scene = Literal[
@@ -130,6 +131,7 @@ class PlanConfig(StrictModel):
     )
     schedule: ScheduleConfig | None = Field(default=None, description="Without it: always.")
     longest_s: float | None = Field(default=None, ge=60, le=604_800, description="Longest recording.")
+    tracks: TracksConfig = TracksConfig()
 
 
 def broken_plans(raw: Mapping[str, Any]) -> Iterator[Wrong]:

@@ -28,6 +28,7 @@ from agent.formats.config_rules import CheckRecipient, KeyPath, Wrong, broken_ru
 from agent.formats.config_sources import OnvifSource, V4l2Source
 from agent.formats.config_spec import SpecConfig
 from agent.formats.config_support import SupportConfig
+from agent.formats.config_tracks import broken_tracks
 from agent.formats.config_witness import Witnesses
 from agent.formats.toml_lines import line_of
 from agent.model.ids import BOX_PATTERN, CHANNEL_PATTERN
@@ -230,6 +231,7 @@ def parse(
     except RecursionError:
         return (ConfigProblem(line=None, key="", text="not TOML that can be read: nested too deeply"),)
     wrong = [*broken_rules(raw, check_recipient), *broken_operators(raw), *broken_plans(raw)]
+    wrong += broken_tracks(raw, check_recipient)
     try:
         config = AgentConfig.model_validate(raw)
     except ValidationError as error:

@@ -2,8 +2,9 @@
 errors.
 
 Guarantees: strict types, unknown keys refused, every problem at once with its line; no policy without an
-approver, none that lets text through unsaid. Leaves out whether the approver may approve (STD 8.2 f) and
-whether this version can do what the policy asks (`agent/deid/policy.py`).
+approver and its users, none that lets text through unsaid, none without what its purpose needs or with what
+it doesn't. Leaves out whether the approver may approve (`agent/deid/purposes.py`, STD 8.2 f) and proof that
+they did (`deid_approval_v1.py`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from agent.formats.config_model import StrictModel
 from agent.formats.config_v1 import ConfigProblem
+from agent.formats.profile_v1 import ID_PATTERN
 from agent.formats.toml_lines import line_of
 
 FORMAT = "edgeward-deid-policy-v1"
@@ -25,6 +27,14 @@ APPROVED = "approved"
 Purpose = Literal["general", "education", "research", "newtech", "assist"]
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^\S(.*\S)?$")]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+DeviceId = Annotated[str, Field(pattern=ID_PATTERN, max_length=128)]
+Officer = Annotated[str, Field(pattern=r"^age1[a-z0-9]{1,4092}$")]
+# Purposes and the table that each of them needs; no other purpose may have it.
+_TABLES = {
+    "education": ("education",),
+    "study": ("research", "newtech"),
+    "assist": ("assist",),
+}
 
 
 def _part(text: str) -> str:
@@ -67,8 +77,8 @@ class Hold(StrictModel):
     start_s: float = Field(ge=1, le=60)
 
 
-class Zone(StrictModel):
-    """A rectangle that is always filled, in parts of the picture, origin top left."""
+class Rectangle(StrictModel):
+    """A rectangle in parts of the picture, origin top left."""
 
     x: Part
     y: Part
@@ -83,6 +93,32 @@ class Zone(StrictModel):
         return self
 
 
+class Zone(Rectangle):
+    """A rectangle that is always filled. `what` it covers; `picture` is a picture inside the picture."""
+
+    what: Literal["text", "logo", "clock", "name", "picture"] = "text"
+
+
+class Education(StrictModel):
+    """What STD 8.2 b adds. `hands`: why no fingerprint can be seen; this version finds no hands."""
+
+    hands: Text
+
+
+class Study(StrictModel):
+    """What a study may keep (STD 8.2 c, d): this part of the picture, for at most so many seconds."""
+
+    reference: Text
+    longest_s: float = Field(gt=0, le=86_400)
+    field: Rectangle
+
+
+class Assist(StrictModel):
+    """Who re-identifies (STD 8.2 e): any two of these age recipients together."""
+
+    officers: Annotated[tuple[Officer, ...], Field(strict=False, min_length=2, max_length=11)]
+
+
 class DeidPolicy(StrictModel):
     """The whole file."""
 
@@ -91,12 +127,17 @@ class DeidPolicy(StrictModel):
     version: int = Field(ge=1, le=999_999)
     purpose: Purpose
     detector: Literal["live", "careful"]
+    users: Annotated[tuple[Text, ...], Field(strict=False, min_length=1, max_length=200)]
     text: bool
     text_absent: Text | None = None
+    text_devices: Annotated[tuple[DeviceId, ...], Field(strict=False, max_length=64)] = ()
     approved: Approval
     mask: Mask
     hold: Hold
     zone: Annotated[tuple[Zone, ...], Field(strict=False, max_length=64)] = ()
+    education: Education | None = None
+    study: Study | None = None
+    assist: Assist | None = None
 
     @model_validator(mode="after")
     def _text_is_thought_of(self) -> Self:
@@ -106,6 +147,18 @@ class DeidPolicy(StrictModel):
             )
         if self.text_absent is not None and (self.text or self.zone):
             raise ValueError("text_absent contradicts text = true and [[zone]]")
+        if self.text_devices and not self.text:
+            raise ValueError("text_devices names devices for which finding text is enough: text = true")
+        return self
+
+    @model_validator(mode="after")
+    def _purpose_has_its_table(self) -> Self:
+        for table, purposes in _TABLES.items():
+            there, needed = getattr(self, table) is not None, self.purpose in purposes
+            if needed and not there:
+                raise ValueError(f"purpose {self.purpose} needs the table [{table}]")
+            if there and not needed:
+                raise ValueError(f"[{table}] belongs to purpose {' or '.join(purposes)} only")
         return self
 
 

@@ -1,7 +1,8 @@
 """Reports of a de-identification, version 1 (docs/formats/deid-report-v1.md): frozen values to JSON bytes.
 
-Guarantees: every key is always there; no name of a file, nothing of the source but its counts. Leaves out a
-signature: the ledger's leaf of a derivative will name this file's hash.
+Guarantees: every key is always there; no name of a file, nothing of the source but its counts, and for
+`newtech` not even those over the whole film (None). Leaves out
+the signature (`agent/runtime/deid_report.py`): it is a note beside this file.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ FORMAT = "edgeward-deid-report-v1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyReport:
-    """Which policy, by the SHA-256 of its file, and who approved it when and where."""
+    """Which policy, by the SHA-256 of its file, and who approved it when and where. `approval`: `signed` when
+    `signed_by` (an operator's key in the box's configuration) signed it, `stated` when only the file says so.
+    """
 
     id: str
     version: int
@@ -23,6 +26,8 @@ class PolicyReport:
     approved_by: str
     approved_on: str
     approved_reference: str
+    approval: str
+    signed_by: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,33 +52,72 @@ class DetectorReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameReport:
-    """`seen` frames came and were written, `masked` of them have a face mask or are masked whole, by why."""
+    """`written` frames, `masked` of them with a face mask or masked whole, by why; `dropped` by the engine,
+    which off line drops none.
+    """
 
-    seen: int
+    written: int
+    dropped: int
     masked: int
     whole_start: int
     whole_detector: int
     whole_picture: int
     whole_end: int
-    lost_packets: int
+    whole_text: int
+    whole_device: int
+    lost_packets: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaceReport:
-    """`asked`: frames that the detector saw or failed on. `boxes`: faces that it found on all of them.
-    `boxes_per_second`: for each second of the film the largest number on one frame.
+    """`asked`: written frames that the detector answered on. `failed`: looks without an answer. `boxes`:
+    faces found on all of them. `boxes_per_second`: for each second the largest number on one frame.
     """
 
     asked: int
-    failed: int
+    failed: int | None
     boxes: int
     boxes_per_second: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeidReport:
-    """The whole file. `removed`: what is gone besides faces; `limits`: what may be missed, in words."""
+class TextReport:
+    """How text was looked for, if it was: each `every_s` seconds at `sides`; `boxes` found on all looks."""
 
+    looked_for: bool
+    sides: tuple[int, ...]
+    every_s: float
+    asked: int | None
+    failed: int | None
+    boxes: int | None
+    device: str | None
+    zones: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyReport:
+    """What a study kept: its reference and field in pixels of the original, and at most how many seconds."""
+
+    reference: str
+    field: tuple[int, int, int, int]
+    longest_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DicomCode:
+    """A de-identification method of DICOM PS3.16, context group 7050."""
+
+    code: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeidReport:
+    """The whole file. `id` is random. `removed`: what is gone besides faces; `limits`: what may be missed, in
+    words. `link_sha256`: of the sealed link, where there is one.
+    """
+
+    id: str
     tool: str
     tool_version: str
     policy: PolicyReport
@@ -84,7 +128,10 @@ class DeidReport:
     rate: str
     frames: FrameReport
     faces: FaceReport
-    zones: int
+    text: TextReport
+    study: StudyReport | None
+    dicom: tuple[DicomCode, ...]
+    link_sha256: str | None
     removed: tuple[str, ...]
     limits: tuple[str, ...]
     output_sha256: str

@@ -177,10 +177,35 @@ class Synced:
 
 
 @strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
+class DeidCounts:
+    """What was done to the frames of one segment of a derivative.
+
+    `masked` of the `seen` frames have a mask or are filled whole, the latter by reason. `dropped` came and
+    are in no segment. `boxes`: for each `boxes_every_s` seconds the most faces found on one frame.
+    """
+
+    seen: Count
+    masked: Count
+    whole_start: Count
+    whole_detector: Count
+    whole_picture: Count
+    whole_end: Count
+    whole_text: Count
+    whole_device: Count
+    dropped: Count
+    asked: Count
+    failed: Count
+    faces: Count
+    boxes_every_s: Count
+    boxes: Annotated[tuple[Count, ...], Field(max_length=600, strict=False)]
+
+
+@strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
 class SegmentClosed:
     """A segment file is finished and durable, or as much of it as could be saved (`final` false).
 
-    `synced` is null when a sync has saved all that is in it, `delivered` when it was not conformed.
+    `synced` is null when a sync has saved all that is in it, `delivered` when it was not conformed, `deid`
+    for what is no derivative.
     """
 
     number: Count
@@ -197,6 +222,7 @@ class SegmentClosed:
     findings: Annotated[tuple[FindingText, ...], Field(strict=False)]
     dropped: Count
     delivered: Delivered | None = None
+    deid: DeidCounts | None = None
     t: Literal["segment-closed"] = "segment-closed"
 
 
@@ -233,6 +259,26 @@ class Trouble:
 
 
 @strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
+class ModelTold:
+    """A model whose bytes were compared before they were loaded."""
+
+    name: str = Field(max_length=48)
+    version: str = Field(max_length=48)
+    sha256: Sha256
+
+
+@strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
+class DerivativeReady:
+    """The process of a derivative can do what the policy with this SHA-256 asks; sent before it opens."""
+
+    policy_sha256: Sha256
+    profile: str = Field(max_length=48)
+    models: Annotated[tuple[ModelTold, ...], Field(max_length=8, strict=False)]
+    limits: Annotated[tuple[Annotated[str, Field(max_length=1000)], ...], Field(max_length=16, strict=False)]
+    t: Literal["derivative-ready"] = "derivative-ready"
+
+
+@strict_dataclass(frozen=True, kw_only=True, config=_STRICT)
 class Stopped:
     """The channel has closed its segment and leaves."""
 
@@ -248,6 +294,7 @@ FromChannel: TypeAlias = (
     | FindingsChanged
     | GapSeen
     | Trouble
+    | DerivativeReady
     | Stopped
 )
 _FROM_CHANNEL: TypeAdapter[FromChannel] = TypeAdapter(Annotated[FromChannel, Field(discriminator="t")])
@@ -272,7 +319,19 @@ class StopChannel:
     t: str = "stop-channel"
 
 
-ToChannel: TypeAlias = StartRecording | StopChannel
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextZones:
+    """Where the device of a derivative writes text, as its profile says it: x, y, width, height in parts of
+    the picture, as fractions; None when it does not know. `profile` is None when no profile was asked for,
+    and not `recognised` is a profile that says nothing about this very device."""
+
+    profile: str | None
+    recognised: bool
+    zones: tuple[tuple[str, str, str, str], ...] | None
+    t: str = "text-zones"
+
+
+ToChannel: TypeAlias = StartRecording | StopChannel | TextZones
 
 
 def encode(message: FromChannel | ToChannel) -> bytes:
@@ -300,4 +359,6 @@ def decode_to_channel(data: bytes) -> ToChannel:
     fields: dict[str, Any] = json.loads(data)
     if fields["t"] == "start-recording":
         return StartRecording(**fields)
+    if fields["t"] == "text-zones":
+        return TextZones(**fields)
     return StopChannel(**fields)

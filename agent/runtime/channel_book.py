@@ -24,7 +24,7 @@ from agent.model.verdict import Grade
 from agent.runtime import leaves, telemetry
 from agent.runtime.book import Book
 from agent.runtime.device_alarms import DeviceAlarms
-from agent.runtime.recordings import OpenRecording, begin
+from agent.runtime.recordings import Derivation, OpenRecording, begin
 from agent.runtime.spec_alarms import SpecAlarms
 from agent.runtime.telemetry import Alarm, View
 from agent.runtime.tickets import TicketOffice
@@ -49,7 +49,9 @@ class ChannelBook:
         random: Callable[[int], bytes],
         unrecorded: Unrecorded,
         tickets: TicketOffice | None = None,
+        derivation: Callable[[], Derivation] | None = None,
     ) -> None:
+        """`derivation`: what a derivative's next recording is made of."""
         self.config = config
         self._vault = vault
         self._box = box
@@ -59,6 +61,7 @@ class ChannelBook:
         self._random = random
         self._unrecorded = unrecorded
         self._tickets = tickets
+        self._derivation = derivation
         self._spec_alarms = SpecAlarms(config.id, book)
         self._device_alarms = DeviceAlarms(config.id, book)
         self.recording: OpenRecording | None = None
@@ -161,6 +164,7 @@ class ChannelBook:
                 self._clock.now(),
                 self._random,
                 self._tickets,
+                None if self._derivation is None else self._derivation(),
             )
         self.publish_state()
         return self._order(self.recording)

@@ -31,6 +31,7 @@ from agent.runtime.book import Book
 from agent.runtime.channel_book import ChannelBook
 from agent.runtime.channel_settings import ChannelSettings, encode_settings
 from agent.runtime.config_commands import ChannelNow
+from agent.runtime.derivative_keeper import DerivativeKeeper
 from agent.runtime.plan_gate import Allowed, Refused
 from agent.runtime.plan_watch import PlanWatch
 from agent.runtime.telemetry import Alarm
@@ -57,13 +58,17 @@ class ChannelKeeper:
         clock: Clock,
         log: Callable[[str], None],
         profiles: Callable[[], ProfileSet] = load_profiles,
+        media: socket.socket | None = None,
     ) -> None:
+        """`media` is the process's end of the hand-over to a derivative, which `follow` then names."""
         self.channel = channel
         self._settings = settings
         self._zygote = zygote
         self._book = book
         self._clock = clock
         self._log = log
+        self._media = media
+        self.derivative: DerivativeKeeper | None = None
         self._stopping = asyncio.Event()
         self._paused = False
         self._plan = PlanWatch(channel.config, book, profiles)
@@ -100,8 +105,14 @@ class ChannelKeeper:
             paused=self._paused,
         )
 
+    def follow(self, derivative: DerivativeKeeper) -> None:
+        """Runs and stops with this one, after it."""
+        self.derivative = derivative
+
     def look(self, now: Instant) -> None:
         """Called every second: what the plan says now, and whether the recording has become too long."""
+        if self.derivative is not None:
+            self.derivative.look(now)
         if self._stopping.is_set() or self.channel.view.finished:
             return
         before = self._rest_cause()
@@ -117,6 +128,15 @@ class ChannelKeeper:
 
     async def run(self) -> None:
         """Until stopped. Raises `Halt` when the book can't be written."""
+        if self.derivative is None:
+            await self._run()
+            return
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.derivative.run(), name=self.derivative.channel.config.id)
+            await self._run()
+            self.derivative.ask_to_stop()
+
+    async def _run(self) -> None:
         delay_s = RESTART_S
         while not self._stopping.is_set():
             self._ask(self._clock.now())
@@ -184,7 +204,10 @@ class ChannelKeeper:
             if not died.done():
                 died.set_result(how)
 
-        child = await self._zygote.spawn(self.channel.config.id, on_exit)
+        if self._media is None:
+            child = await self._zygote.spawn(self.channel.config.id, on_exit)
+        else:
+            child = await self._zygote.spawn(self.channel.config.id, on_exit, media=self._media)
         self.child, self._died = child, died
         self.channel.view.last_heard_mono_ns = self._clock.mono_ns()
         _send(child.end, encode_settings(self._settings))

@@ -35,6 +35,7 @@ from agent.model.ports.source import Source
 from agent.model.source_settings import FileSettings, Pace, SourceSettings, SyntheticSettings
 from agent.runtime.arrival_clock import ArrivalClock
 from agent.runtime.channel_settings import ChannelSettings, decode_settings
+from agent.runtime.derivative_handover import Tap
 from agent.runtime.message_socket import KeeperGone, MessageSocket
 from agent.runtime.recorder import Recorder
 
@@ -57,8 +58,11 @@ class ChannelProcess:
         settings: ChannelSettings,
         clock: Clock,
         random: Callable[[int], bytes],
+        tap: Tap | None = None,
     ) -> None:
+        """`tap`: who hands the packets on to a derivative."""
         self._keeper = keeper
+        self._tap = tap
         self._settings = settings
         self._clock = clock
         self._arrivals = ArrivalClock(clock)
@@ -141,8 +145,12 @@ class ChannelProcess:
         if not self._recorder.has_recording:
             self._await_recording()
         self._recorder.source_opened(source)
+        if self._tap is not None:
+            self._tap.opened(source)
         next_poll_ns = 0
         for captured in source.packets():
+            if self._tap is not None:
+                self._tap.take(captured)
             self._recorder.take(captured)
             now_ns = self._clock.mono_ns()
             if now_ns >= next_poll_ns:
@@ -213,8 +221,8 @@ def device_told(device: DeviceReport) -> DeviceTold:
     )
 
 
-def main(end: socket.socket) -> None:
-    """Entry in the forked child: waits for its settings, then records."""
+def main(end: socket.socket, media: socket.socket | None = None) -> None:
+    """Entry in the forked child: waits for its settings, then records. `media` leads to a derivative."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     keeper = MessageSocket(end)
     try:
@@ -223,6 +231,7 @@ def main(end: socket.socket) -> None:
         return
     if data is None:
         return
-    process = ChannelProcess(keeper, decode_settings(data), SystemClock(), os.urandom)
+    tap = None if media is None else Tap(media, lambda: os.urandom(8).hex())
+    process = ChannelProcess(keeper, decode_settings(data), SystemClock(), os.urandom, tap)
     signal.signal(signal.SIGTERM, lambda _number, _frame: process.ask_to_stop())
     process.run()

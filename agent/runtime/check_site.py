@@ -27,6 +27,7 @@ from agent.model.times import NS_PER_S, from_rfc3339
 from agent.runtime import check_broker, check_device, check_ledger, status
 from agent.runtime.boot import PUBLIC_NAME
 from agent.runtime.check_ledger import ledger_of
+from agent.runtime.derivative_config import derived_channels
 from agent.runtime.tickets import SpentTickets, channel_pools, report
 from agent.seal import suites
 from agent.seal.age_reader import open_bytes
@@ -163,4 +164,7 @@ def ticket_pools(config: AgentConfig, clock: Clock) -> tuple[tuple[str, str, int
         spent.take(leaf)
     verifier, wall_ns = Verifier(config.tickets.authority), clock.now().wall_ns
     batches = tuple(report(config.box.state_dir, verifier, spent, config.box.id, wall_ns))
-    return tuple((pool.channel, pool.state, pool.left) for pool in channel_pools(config.channel, batches))
+    return tuple(
+        (pool.channel, pool.state, pool.left)
+        for pool in channel_pools((*config.channel, *derived_channels(config.channel)), batches)
+    )

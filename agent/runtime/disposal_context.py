@@ -21,6 +21,7 @@ from agent.model.errors import Halt, Refuse
 from agent.model.outgoing import Json
 from agent.model.ports.clock import Clock
 from agent.runtime.book import Book
+from agent.runtime.derivative_config import derived_channels
 from agent.runtime.telemetry import Alarm
 from agent.vault.disposal import DisposalAccount
 from agent.vault.disposal_plan import Policy
@@ -67,7 +68,7 @@ class DisposalContext:
             site=config.box.site,
             vault=config.box.vault_dir,
             state_dir=config.box.state_dir,
-            policy=Policy.of(config.channel),
+            policy=Policy.of((*config.channel, *derived_channels(config.channel))),
             book=book,
             ledger=ledger,
             account=account,

@@ -7,7 +7,7 @@ over the SHA-256 of the recording's segments in their order. Leaves out writing 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from agent.formats import ipc_v1 as ipc
 from agent.ledger.tree import leaf_hash, root_of
@@ -45,7 +45,8 @@ def segment_body(
 ) -> dict[str, Json]:
     """The leaf of a segment that its channel process reported."""
     measured = closed.measured
-    return {
+    deid: dict[str, Json] = {} if closed.deid is None else {"deid": deid_body(closed.deid)}
+    return deid | {
         "recording": recording,
         "channel": channel,
         "number": closed.number,
@@ -74,6 +75,11 @@ def segment_body(
             for f in closed.findings
         ],
     }
+
+
+def deid_body(counts: ipc.DeidCounts) -> dict[str, Json]:
+    """What was masked on the frames of a derivative's segment (docs/formats/ledger-v1.md)."""
+    return {**asdict(counts), "boxes": list(counts.boxes)}
 
 
 def conformed_body(

@@ -39,6 +39,7 @@ from agent.model.source_settings import (
 )
 from agent.model.times import NS_PER_S
 from agent.runtime.channel_settings import ChannelSettings
+from agent.runtime.derivative_config import unfit_tracks
 from agent.seal import suites
 from agent.seal.capsule import check_recipient
 from agent.seal.custodians import check_custodians
@@ -77,6 +78,7 @@ def understood(text: str, place: str) -> AgentConfig:
     if isinstance(parsed, AgentConfig):
         problems = _levels_without_custodian(parsed, text) + _unfit_authority(parsed, text)
         problems += _unfit_threshold(parsed, text) + _unfit_operators(parsed, text)
+        problems += unfit_tracks(parsed, text)
         if not problems:
             return parsed
         parsed = problems

@@ -11,39 +11,35 @@ import os
 import random as random_module
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 
 from agent import __version__
-from agent.device.profiles import load_profiles
 from agent.ledger.signing import SigningKey, Verifier
 from agent.link.client import Link
 from agent.link.inbox import Inbox
-from agent.model.ids import ChannelId
 from agent.model.ports.clock import Clock
 from agent.runtime.audit_watch import AuditWatch
 from agent.runtime.book import Book
 from agent.runtime.boot import Booted
 from agent.runtime.box_watch import BoxWatch
 from agent.runtime.certificate_watch import watch_of
-from agent.runtime.channel_book import ChannelBook
 from agent.runtime.channel_keeper import ChannelKeeper
+from agent.runtime.channel_wiring import ChannelMaking
 from agent.runtime.check_site import this_site
 from agent.runtime.command_checks import CheckRuns
 from agent.runtime.command_post import CommandPost, inbox_for
 from agent.runtime.command_wiring import make_post
 from agent.runtime.config_commands import ConfigCommands
 from agent.runtime.cosigning import Cosigning
+from agent.runtime.derivative_config import derived_channels
 from agent.runtime.disposal import Disposal
 from agent.runtime.disposal_context import DisposalContext
 from agent.runtime.effective_config import Effective
 from agent.runtime.health_watch import HealthWatch
 from agent.runtime.link_wiring import make_link
-from agent.runtime.load_config import channel_settings
 from agent.runtime.metrics_file import MetricsFile, metrics_of
-from agent.runtime.past import ChannelPast
 from agent.runtime.tickets import Need, TicketOffice
 from agent.runtime.twins import TwinWatch
-from agent.runtime.unrecorded import Unrecorded
 from agent.runtime.zygote_client import ZygoteClient
 from agent.vault.layout import LEDGER
 
@@ -114,19 +110,16 @@ class Assembly:
         site = partial(this_site, config, clock)
         checks = CheckRuns(config, site=site, book=book, key=self._key, clock=clock)
         zygote = ZygoteClient(booted.lock, [channel.source.kind for channel in config.channel])
-        profiles = cache(load_profiles)
-        keepers = tuple(
-            ChannelKeeper(
-                self._channel_book(number, tickets),
-                channel_settings(config, channel),
-                zygote,
-                book,
-                clock,
-                self._log,
-                profiles,
-            )
-            for number, channel in enumerate(config.channel)
+        making = ChannelMaking(
+            config,
+            book=book,
+            clock=clock,
+            past=booted.past.channels,
+            tickets=tickets,
+            zygote=zygote,
+            log=self._log,
         )
+        keepers = tuple(making.keeper(channel) for channel in config.channel)
         by_name = {keeper.channel.config.id: keeper for keeper in keepers}
         configurations = self._configurations(by_name)
         self._post = post = make_post(
@@ -234,21 +227,6 @@ class Assembly:
         directory = box.vault_dir / LEDGER
         return Cosigning(self._config.witness, box.id, ledger, directory, self.book, self._clock)
 
-    def _channel_book(self, number: int, tickets: TicketOffice | None) -> ChannelBook:
-        channel = self._config.channel[number]
-        past = self._booted.past.channels.get(ChannelId(channel.id), ChannelPast())
-        return ChannelBook(
-            channel,
-            vault=self._config.box.vault_dir,
-            box=self._config.box.id,
-            custodians=self._config.custodians,
-            book=self.book,
-            clock=self._clock,
-            random=os.urandom,
-            unrecorded=Unrecorded(past.end_wall_ns, past.cause),
-            tickets=tickets,
-        )
-
     def _chores(
         self,
         keepers: tuple[ChannelKeeper, ...],
@@ -276,7 +254,7 @@ class Assembly:
         config, book, clock = self._config, self.book, self._clock
         chores: list[Chore] = []
         if tickets is not None:
-            needs = [Need.of(channel) for channel in config.channel]
+            needs = [Need.of(one) for one in (*config.channel, *derived_channels(config.channel))]
             chores.append((TICKETS_EVERY_TICKS, lambda: tickets.look(needs, clock.now().wall_ns)))
         if cosigning is not None:
             chores.append((COSIGNING_EVERY_TICKS, cosigning.tick))

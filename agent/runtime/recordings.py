@@ -11,7 +11,7 @@ the plan allows one now, the caller must have asked (`plan_gate.py`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,17 @@ from agent.vault.store import open_recording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Derivation:
+    """What a recording that was made of another one says of that, in its opening leaf and its manifest.
+
+    The manifest says more: its hash is in the leaf.
+    """
+
+    leaf: Mapping[str, Json]
+    manifest: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenRecording:
     """A recording that may take segments."""
 
@@ -55,6 +66,7 @@ def begin(
     now: Instant,
     random: Callable[[int], bytes],
     tickets: TicketOffice | None = None,
+    derivation: Derivation | None = None,
 ) -> OpenRecording:
     """A new recording. Raises `Refuse` (`seal.*`, `plan.missing`) or what the disk says."""
     labels = _labels(channel, now)
@@ -86,6 +98,7 @@ def begin(
             "codecs": list(channel.spec.codecs),
         },
         **labels,
+        **({} if derivation is None else derivation.manifest),
     }
     manifest_bytes = rfc8785.dumps(manifest) + b"\n"
     directory = open_recording(vault, recording, capsule, manifest_bytes)
@@ -99,6 +112,7 @@ def begin(
             MANIFEST_NAME: hashlib.sha256(manifest_bytes).hexdigest(),
             **_ticket_facts(tickets, ticket),
             **labels,
+            **({} if derivation is None else derivation.leaf),
         },
         entity=channel.id,
         event=True,

@@ -3,7 +3,8 @@ forks channel processes, so that isolation costs little memory.
 
 Guarantees: every child is reaped and its end reported; when the keeper dies, children get five seconds
 to end their segments and are then killed; core dumps are off. It gets from the keeper only a
-channel's name and a socket. Run as `python -m agent.runtime.zygote CONTROL_FD`.
+channel's name and a socket, and a second one that leads from a channel's process to its derivative's. Run
+as `python -m agent.runtime.zygote CONTROL_FD`.
 """
 
 from __future__ import annotations
@@ -49,21 +50,22 @@ class Zygote:
 
     def _serve(self) -> bool:
         try:
-            data, descriptors, _, _ = socket.recv_fds(self._control, _MESSAGE_BYTES, 1)
+            data, descriptors, _, _ = socket.recv_fds(self._control, _MESSAGE_BYTES, 2)
         except ConnectionResetError:
             return False
         if not data:
             return False
         message = json.loads(data)
         if message["t"] == "spawn":
-            self._spawn(message["channel"], descriptors[0])
+            self._spawn(message["channel"], descriptors, derives=message["derives"])
         return True
 
-    def _spawn(self, channel: str, descriptor: int) -> None:
+    def _spawn(self, channel: str, descriptors: list[int], *, derives: bool) -> None:
         pid = os.fork()
         if pid == 0:
-            _child(descriptor, [self._control.fileno(), self._wakeup])
-        os.close(descriptor)
+            _child(descriptors, [self._control.fileno(), self._wakeup], derives=derives)
+        for descriptor in descriptors:
+            os.close(descriptor)
         self._children.add(pid)
         self._send({"t": "spawned", "channel": channel, "pid": pid})
 
@@ -100,7 +102,7 @@ class Zygote:
             self._control.send(json.dumps(message).encode())
 
 
-def _child(descriptor: int, inherited: list[int]) -> None:
+def _child(descriptors: list[int], inherited: list[int], *, derives: bool) -> None:
     """Never returns: what is left of the zygote's state must not run on in a child."""
     code = 70
     try:
@@ -110,7 +112,14 @@ def _child(descriptor: int, inherited: list[int]) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         for other in inherited:
             os.close(other)
-        channel_process.main(socket.socket(fileno=descriptor))
+        end, *media = (socket.socket(fileno=descriptor) for descriptor in descriptors)
+        if derives:
+            # After the fork: the detector's runtime starts a thread when it is imported.
+            from agent.runtime import derivative_process
+
+            derivative_process.main(end, *media)
+        else:
+            channel_process.main(end, *media)
         code = 0
     finally:
         if (error := sys.exc_info()[1]) is not None:

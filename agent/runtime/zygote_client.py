@@ -57,13 +57,21 @@ class ZygoteClient:
         """The zygote's pid while it runs."""
         return None if self._process is None else self._process.pid
 
-    async def spawn(self, channel: str, on_exit: Callable[[str], None]) -> Child:
+    async def spawn(
+        self,
+        channel: str,
+        on_exit: Callable[[str], None],
+        *,
+        media: socket.socket | None = None,
+        derives: bool = False,
+    ) -> Child:
         """Forks a child for `channel`. `on_exit` gets words such as `signal 9`.
 
+        `media` is the child's end of the hand-over to a derivative; with `derives` the child is that one.
         Raises `Retry` `zygote.failed` when the zygote does not start or dies meanwhile.
         """
         try:
-            return await self._spawn(channel, on_exit)
+            return await self._spawn(channel, on_exit, media, derives=derives)
         except (TimeoutError, OSError) as error:
             raise Retry(
                 "zygote.failed",
@@ -72,7 +80,9 @@ class ZygoteClient:
                 after_s=1.0,
             ) from None
 
-    async def _spawn(self, channel: str, on_exit: Callable[[str], None]) -> Child:
+    async def _spawn(
+        self, channel: str, on_exit: Callable[[str], None], media: socket.socket | None, *, derives: bool
+    ) -> Child:
         await self._ensure_running()
         control = self._control
         if control is None:
@@ -83,8 +93,9 @@ class ZygoteClient:
         self._waiting[channel] = future
         try:
             with theirs:
-                message = json.dumps({"t": "spawn", "channel": channel}).encode()
-                socket.send_fds(control, [message], [theirs.fileno()])
+                message = json.dumps({"t": "spawn", "channel": channel, "derives": derives}).encode()
+                more = [] if media is None else [media.fileno()]
+                socket.send_fds(control, [message], [theirs.fileno(), *more])
             pid = await asyncio.wait_for(future, START_TIMEOUT_S)
             if pid in self._ended_early:
                 self._ended_early.discard(pid)

@@ -39,6 +39,8 @@ SECTIONS = {
     "RetentionConfig": "## `[channel.retention]`",
     "PlanConfig": "## `[channel.plan]`",
     "ScheduleConfig": "## `[channel.plan.schedule]`",
+    "TracksConfig": "## `[channel.plan.tracks]`",
+    "DeidentifiedConfig": "## `[channel.plan.tracks.deidentified]`",
     "PictureConfig": "## `[channel.spec.picture]`",
     "RegionConfig": "## `[channel.spec.region]`",
 }

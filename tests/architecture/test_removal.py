@@ -30,7 +30,7 @@ PROGRAMS = {"rm", "shred", "unlink", "rmdir", "truncate", "find", "mv", "srm", "
 _OWN_FILE = "a temporary or own file of what is written there, never a recording's"
 # (file, function, what is named): why it may.
 ALLOWED = {
-    ("agent/cli/verbs/deid.py", "masked_and_reported", "unlink"): "its own new files, when one failed",
+    ("agent/runtime/deid_film.py", "make_derivative", "unlink"): "its own new files, when one failed",
     ("agent/deid/offline.py", "deidentify", "unlink"): "its own new file, when the run failed",
     ("agent/deid/pictures.py", "PictureWriter.__init__", "open for writing"): "av's output to a stream",
     (REMOVAL, "RemovalDisk.unlink", "unlink"): "the port of the delete path",

@@ -16,7 +16,8 @@ from pathlib import Path
 from agent.deid.detector_profiles import DETECTOR_PROFILES, DetectorProfile
 from agent.deid.faces import CenterFace
 from agent.deid.models import load
-from agent.deid.offline import deidentify, look
+from agent.deid.offline import deidentify
+from agent.deid.offline_plan import look
 from agent.deid.pictures import PictureReader
 from tests.fakes.face_films import POLICY, policy
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import zipfile
-from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,11 @@ from agent.cli.exits import Exit
 from agent.cli.main import main
 from agent.cli.verbs import deid
 from agent.deid.models import FACES, FOLDER
-from agent.model.errors import AgentError, Refuse
 from tests.fakes.face_films import (
     NEUTRAL,
     POLICY,
     RedDetector,
     most_red,
-    policy,
     samples,
     write_film,
 )
@@ -49,8 +46,10 @@ def run(film: Path, tmp_path: Path, text: str = POLICY) -> int:
     [
         (("", ""), Exit.FAILED, "deid.no-model"),
         (('by = "data protection officer"\n', ""), Exit.FAILED, "deid.unapproved"),
-        (('"general"', '"newtech"'), Exit.FAILED, "deid.purpose"),
-        (('kind = "fill"', 'kind = "blur"'), Exit.CONFIG, "policy.toml:15: mask.kind"),
+        (("teaching staff", "data protection officer"), Exit.FAILED, "deid.approver-is-user"),
+        (('users = ["teaching staff"]\n', ""), Exit.CONFIG, "policy.toml: users"),
+        (('"general"', '"newtech"'), Exit.CONFIG, "needs the table [study]"),
+        (('kind = "fill"', 'kind = "blur"'), Exit.CONFIG, "policy.toml:16: mask.kind"),
     ],
 )
 def test_without_policy_or_model_nothing_is_written(
@@ -84,13 +83,13 @@ def test_a_film_has_its_report(
     film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The verb with its model replaced: the model itself is tried in tests/bench/deid_faces.py."""
-    monkeypatch.setattr(deid, "load", lambda _: b"")
+    monkeypatch.setattr(deid, "load", lambda _folder, _model=FACES: b"")
     monkeypatch.setattr(deid, "CenterFace", lambda _model, _profile: RedDetector())
     assert run(film, tmp_path) == Exit.OK
     assert max(most_red(packed) for packed in samples(tmp_path / "out.mp4")) < NEUTRAL
     report = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     assert report["format"] == "edgeward-deid-report-v1"
-    assert report["frames"]["seen"] == 30
+    assert report["frames"]["written"] == 30
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "30 frames, 30 with masks" in captured.err
@@ -99,7 +98,7 @@ def test_a_film_has_its_report(
 def test_a_film_with_doubts_is_written_and_told(
     film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deid, "load", lambda _: b"")
+    monkeypatch.setattr(deid, "load", lambda _folder, _model=FACES: b"")
     monkeypatch.setattr(deid, "CenterFace", lambda _model, _profile: RedDetector((9,)))
     assert run(film, tmp_path) == Exit.FAILED
     report = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
@@ -107,27 +106,20 @@ def test_a_film_with_doubts_is_written_and_told(
 
 
 @pytest.mark.parametrize("there", ["out.mp4", "out.json"])
-def test_what_exists_is_not_touched(there: str, film: Path, tmp_path: Path) -> None:
+def test_what_exists_is_not_touched(
+    there: str,
+    film: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(deid, "load", lambda _folder, _model=FACES: b"")
+    monkeypatch.setattr(deid, "CenterFace", lambda _model, _profile: RedDetector())
     (tmp_path / there).write_bytes(b"mine")
-    arguments = Namespace(file=film, output=tmp_path / "out.mp4", report=tmp_path / "out.json")
-    with pytest.raises(AgentError) as caught:
-        deid.masked_and_reported(arguments, policy(), "0" * 64, RedDetector())
-    assert caught.value.code == "file.exists"
+    assert run(film, tmp_path) == Exit.FAILED
+    assert "file.exists" in capsys.readouterr().err
     assert written(tmp_path) == [there]
     assert (tmp_path / there).read_bytes() == b"mine"
-
-
-def test_without_a_report_there_is_no_film(
-    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(_: object) -> bytes:
-        raise Refuse("deid.test", "no report", "none")
-
-    monkeypatch.setattr(deid, "encode", fail)
-    arguments = Namespace(file=film, output=tmp_path / "out.mp4", report=tmp_path / "out.json")
-    with pytest.raises(Refuse):
-        deid.masked_and_reported(arguments, policy(), "0" * 64, RedDetector())
-    assert written(tmp_path) == []
 
 
 def test_another_wheel_is_not_installed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

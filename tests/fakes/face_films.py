@@ -33,6 +33,7 @@ id = "test"
 version = 1
 purpose = "general"
 detector = "careful"
+users = ["teaching staff"]
 text = false
 text_absent = "drawn by a test"
 

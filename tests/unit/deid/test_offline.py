@@ -11,7 +11,7 @@ import pytest
 
 from agent.deid.models import FACES
 from agent.deid.offline import Done, deidentify
-from agent.deid.report import report_of
+from agent.deid.report import RunFacts, report_of
 from agent.deid.tracks import Doubt
 from agent.formats.deid_report_v1 import encode
 from agent.model.errors import Refuse
@@ -132,11 +132,21 @@ def test_a_face_that_comes_later_is_masked_before_it_was_found(tmp_path: Path) -
 
 def test_the_report_says_what_was_done(film: Path, tmp_path: Path) -> None:
     done, output = run(film, tmp_path)
-    report = report_of(done, policy(), "0" * 64, (FACES,))
+    facts = RunFacts(
+        id="0b7a4f0e-6f0d-4c55-9a3e-2d9f3f6f1c11",
+        policy_hash="0" * 64,
+        signed_by=None,
+        device=None,
+        link_hash=None,
+        models=(FACES,),
+    )
+    report = report_of(done, policy(), facts)
     assert report.output_sha256 == hashlib.sha256(output.read_bytes()).hexdigest()
-    assert (report.frames.seen, report.frames.masked, report.faces.asked) == (60, 60, 21)
+    assert (report.frames.written, report.frames.masked, report.faces.asked) == (60, 60, 21)
     assert (report.faces.boxes, report.faces.boxes_per_second) == (21, (1, 1, 1))
     assert report.policy.approved_by == "data protection officer"
+    assert (report.policy.approval, report.policy.signed_by) == ("stated", None)
+    assert [code.code for code in report.dicom] == ["113100", "113102"]
     assert report.models[0].sha256 == FACES.file_hash
     assert report.removed[0] == "sound: 1 stream"
     assert any("missed" in line for line in report.limits)

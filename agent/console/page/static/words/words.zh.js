@@ -1,0 +1,110 @@
+// 中文：页面的语句。
+
+export const WORDS = {
+  // 页面框架
+  product: "edgeward 控制台", "product.line": "设备群控制台",
+  nav: "页面", "nav.fleet": "设备总览", "nav.box": "采集终端", "nav.alarms": "告警", "nav.checks": "检查", "nav.recordings": "录像记录",
+  "nav.commands": "指令", "nav.trust": "可信状态", "nav.audit": "审计记录", "nav.accounts": "账户",
+  "nav.waiting": "{n} 条等待签名", skip: "跳到内容", "the.console": "控制台",
+  "link.live": "实时", "link.lost": "连接中断：数值已过时", "link.connecting": "正在连接",
+  "broker.lost": "消息代理中断：收不到终端消息", "database.failing": "数据库故障", "not.synced": "正在接收终端状态……",
+  bells: "告警：严重 {critical}，警告 {warning}，新 {raised}", loading: "正在载入……",
+  theme: "主题", "theme.auto": "跟随系统", "theme.light": "浅色", "theme.dark": "深色", language: "语言",
+  signoff: "退出登录", "person.operator": "以操作员 {name} 的密钥签名",
+  close: "关闭", cancel: "取消", save: "保存", back: "返回", more: "显示更多", yes: "是", no: "否", none: "无", "none.here": "没有内容。",
+  unknown: "未知", "and.more": "另有 {n} 条", ago: "{time}前", until: "至 {time}", severity: "级别",
+  "unit.day": "{n} 天", "unit.hour": "{n} 小时", "unit.minute": "{n} 分", "unit.second": "{n} 秒",
+  "said.alarm": "新告警，{severity}：{box}，{title}", "said.alarms": "{n} 条新告警",
+  "refused.text": "如果这属于您的工作，请联系管理员。",
+
+  // 登录
+  signin: "登录", account: "账户", password: "密码", "signin.missing": "请填写账户和密码。",
+  "signin.ended": "会话已结束，请重新登录。", "signin.idle": "页面长时间无人操作，已自动退出。", "idle.left": "{seconds} 秒后自动退出：按任意键可继续",
+  "signin.nobody": "未登录",
+  "signin.watched": "您在此处的操作会以您的名义记录。",
+  "password.change": "修改密码", "password.must": "这是一次性口令。请设置您自己的密码后继续。",
+  "password.secret": "一次性口令", "password.old": "旧密码", "password.new": "新密码", "password.again": "再次输入新密码",
+  "password.hint": "至少 12 个字符，建议用几个词组成一句话。", "password.differ": "两次输入的新密码不一致。",
+
+  // 帮助
+  help: "帮助", "help.text": "所有功能都可以用 Tab 键到达。快捷键：",
+  "key.help": "显示本列表", "key.search": "搜索", "key.step": "下一行、上一行", "key.open": "打开焦点所在项",
+  "key.close": "关闭对话框", "key.theme": "切换主题", "key.language": "English / 中文",
+  "help.signs": "标志", "help.signs.text": "每种状态都有符号和文字，颜色仅作重复提示。时间取自控制台时钟，按本终端时区显示；指向时间可看到 UTC。",
+
+  // 总览
+  "fleet.search": "搜索终端、病区、通道", "fleet.filters": "只显示", "fleet.boxes": "{n} 台终端", "fleet.some": "{n} / {of} 台终端",
+  "fleet.recording": "{n} / {of} 个通道正在录制", "fleet.empty": "尚未收到任何终端的消息。", "fleet.none": "没有符合条件的终端。",
+  "fleet.alarms": "新告警", "fleet.more": "另有 {n} 条新告警",
+  ward: "病区", "ward.all": "所有病区", "ward.none": "未指定病区",
+  "tile.press": "只显示这些", "tile.online": "在线终端", "tile.offline": "{n} 台失联或静默", "tile.all.online": "无失联",
+  "tile.signal": "有信号的通道", "tile.no-signal": "{n} 个无信号", "tile.recording": "录制中的通道", "tile.idle": "{n} 个未录制",
+  "tile.verdict": "不符合规格", "tile.verdict.text": "降级或不合格的通道", "tile.unwitnessed": "最长未见证",
+  "tile.unwitnessed.text": "{n} 台超过 1 分钟", "tile.hostile": "消息异常", "tile.hostile.text": "消息被拒绝或缺失的终端",
+  box: "终端", "box.choose": "选择终端", channel: "通道", channels: "通道", "channel.none": "无通道", signal: "信号", recording: "录制",
+  "recording.on": "录制中", "recording.off": "空闲", verdict: "判定", "verdict.none": "尚无", measured: "实测", required: "要求",
+  bitrate: "码率", lost: "丢帧", durable: "已落盘至", "durable.late": "超过 1 分钟没有新数据落盘",
+  unwitnessed: "未见证", heard: "最近消息", differs: "要求：{required}", "ledger.leaves": "账本共 {n} 条", "status.silent": "静默",
+  rebirth: "请求全部重报", "rebirth.text": "所有终端重新上报：注册、状态和保留消息。不改变任何设置。",
+  "rebirth.window": "分散时间（秒）", "rebirth.hint": "0 至 600。终端数以百计时请用 60 或更长。", "rebirth.done": "已请求所有终端。",
+
+  // 终端
+  "tab.overview": "概况", "tab.charts": "趋势", "tab.checks": "检查", "tab.recordings": "录像记录", "tab.events": "事件", "tab.commands": "指令",
+  since: "自", agent: "代理版本", clock: "时钟", outbox: "待发消息", free: "可用空间", ledger: "账本", source: "信号源", category: "类别",
+  "level.short": "{n} 级", level: "级别", codec: "编码", "box.alarms": "{n} 条告警", "box.clock": "时钟未同步", "box.refused": "拒绝 {n} 条消息", "box.missing": "缺失 {n} 条消息",
+  "box.lost": "丢弃 {n} 条消息", "box.forget": "从总览移除", "box.forget.text": "{box} 已不存在：移出总览，其告警视为结束。它再次上报时会重新出现。",
+  "ledger.size": "条数", "ledger.root": "根哈希", "ledger.said": "上报时间", "ledger.key": "密钥", "witness.of": "见证方 {name}",
+  "last.check": "最近检查", versions: "版本", configuration: "配置", hardware: "硬件", memory: "内存", vault: "保险库", "vault.disk": "保险库磁盘",
+  "twin.none": "终端尚未上报。", "twin.os": "系统", "twin.kernel": "内核", "twin.python": "Python", "twin.maker": "厂商", "twin.model": "型号",
+  "twin.machine": "架构", "twin.cores": "核心数", "twin.manufacturer": "厂商", "twin.firmware": "固件", "twin.serial": "序列号", "twin.profile": "设备档案", "twin.trust": "可信度",
+  "channel.twin": "通道 {id}", purpose: "目的", lawful: "合法依据", keys: "密钥", custodians: "保管人", "custodians.of": "{of} 人中须 {n} 人共同打开录像",
+  authority: "票据签发方", certificate: "证书", operators: "操作员", "operators.none": "没有操作员。", operator: "操作员密钥", roles: "角色", key: "密钥",
+  retention: "保存期限", "retention.none": "尚未执行保存期限规则。", "retention.last_run": "上次执行", "retention.oldest": "最早", "retention.due": "到期", "retention.overdue": "逾期",
+  "retention.held": "冻结", "retention.unruled": "无规则", "retention.undated": "无日期", "report.week": "周报生成于 {made}，账本第 {from} 至 {to} 条。",
+  "data.loss": "丢弃的消息", refusals: "被拒绝的消息", topic: "主题", cause: "原因", count: "次数", time: "时间", where: "位置",
+  "event.type": "事件类型", "event.all": "所有事件", event: "事件", detail: "详情",
+  "chart.title": "实测趋势", "chart.rate": "帧率", "chart.bitrate": "码率", "chart.lost": "当前分段丢帧", "chart.jitter": "抖动（第 99 百分位）", "chart.durable": "最近落盘距今",
+  "chart.cpu": "处理器（单核占比）", "chart.memory": "代理内存", "chart.free": "保险库可用空间", "chart.outbox": "待发消息",
+  "chart.mean": "平均", "chart.min": "最低", "chart.max": "最高", "chart.required": "要求", "chart.gap": "无测量值", "chart.none": "该时段没有测量值", "chart.text": "当前 {now} · {low} 至 {high}",
+  "chart.span": "时段", "chart.span.h": "1 小时", "chart.span.d": "1 天", "chart.span.w": "7 天", "chart.span.m": "30 天",
+
+  // 告警
+  "alarms.open": "未关闭", "alarms.closed": "已关闭", "alarms.all": "全部", "alarms.search": "搜索告警", "alarms.chosen": "已选 {n} 条", "alarms.none": "没有未关闭的告警。", "alarms.rest": "另有 {n} 条",
+  alarm: "告警", "alarm.detail": "所选告警", "alarm.choose": "选择一条告警，查看处置办法和处理经过。", "alarm.active": "仍存在", "alarm.over": "已消失",
+  "alarm.close": "关闭告警", "alarm.close.hint": "仅在原因消失后", "alarm.since": "原因自 {time} 起存在", "alarm.gone": "原因已于 {time} 消失", "alarm.times": "出现 {n} 次",
+  "alarm.acknowledge.title": "确认 {n} 条告警", "alarm.close.title": "关闭 {n} 条告警", "alarm.acknowledge.done": "已确认 {n} 条", "alarm.close.done": "已关闭 {n} 条",
+  acknowledge: "确认", raised: "发生", by: "处理人", state: "状态", steps: "经过", "do.this": "处置办法",
+  reason: "理由", "reason.usual": "常用理由", "reason.missing": "请简要说明理由。", "reason.looking": "我在处理", "reason.known": "已知，正在维修", "reason.called": "已通知医学工程科", "reason.maintenance": "计划内维护",
+  "reason.repaired": "已修复并检查", "reason.planned": "属计划内", "reason.false": "误报", "reason.gone": "终端已撤走", "reason.renamed": "终端已改名", "reason.mistake": "误发", "reason.not-needed": "不再需要",
+
+  // 检查与录像记录
+  "check.run": "执行检查", "check.choose": "选择终端，查看其检查报告。", "check.never": "该终端尚无检查报告。", "check.coming": "终端正在自检，报告到达后显示在此。",
+  "check.profile": "检查范围", technician: "检查人", "check.counts": "结果统计", "check.counted": "正常 {pass}，注意 {warn}，异常 {fail}，未检 {skip}，故障 {crash}",
+  "check.signed": "签名", leaf: "账本条目", result: "结果", check: "检查项", finding: "检查发现", owner: "负责方", "check.hash": "报告的 SHA-256", "check.rest": "其余项目（{n}）",
+  "check.incomplete": "不完整：有必检项目未检查", "check.too-long": "报告过长，未能上传：请在终端上查看。", "check.read": "查看报告",
+  opened: "开始", closed: "结束", scene: "场景", frames: "帧数", gaps: "中断", size: "大小", retain: "保存至", emergency: "紧急", place: "地点", responsible: "责任人", ticket: "票据", suite: "加密套件", segments: "分段",
+  "recordings.no-pictures": "仅元数据，此处从不含图像。",
+
+  // 指令
+  "commands.all": "全部", "commands.open": "进行中", "commands.done": "已结束", "commands.none": "没有指令。", command: "指令", "command.new": "新建指令", "command.until": "有效至", "command.by": "发令人", "command.valid": "有效期",
+  "valid.m15": "15 分钟", "valid.h1": "1 小时", "valid.d1": "1 天", "valid.d7": "7 天", "command.draft": "显示待签文本", "command.needs": "需要 {n} 个签名。",
+  "command.privileged": "终端重启后即失效。", "command.no-rules": "您的密钥不能签署任何指令。", "command.read": "请阅读您将签署的内容", "command.read.text": "您签署的正是这段文本，终端不会执行文本以外的操作。",
+  "command.text": "文本", "command.sends": "发送次数", "command.withdraw": "撤回", "command.other-person": "您已签名。还须另一人用自己的账户和密钥签名。",
+  arguments: "参数", counter: "计数", made: "创建", signatures: "签名", answer: "答复", "answer.leaf": "终端账本第 {n} 条有同样的记录。", "signature.missing": "待另一人签名", "signer.key": "{name} 的密钥",
+  "sign.here": "在此签名", "sign.here.text": "密钥只留在本页内存中，绝不发送。", "sign.elsewhere": "在别处签名", "sign.elsewhere.text": "把文本带到存放密钥的终端签名，再带回来。",
+  "sign.send": "签名并发送", "sign.second": "第二个签名", "sign.second.do": "作为第二人签名", "sign.done": "已签名。", "sign.no-operator": "您的账户没有操作员密钥：可以查看，不能签名。",
+  "key.choose": "选择密钥文件", "key.held": "已载入密钥 {name}（{id}）。", "key.forget": "清除密钥", "key.bad": "这不是 edgeward command keygen 生成的密钥文件。", "key.unsupported": "此浏览器不支持 Ed25519 签名，请在别处签名。",
+  "key.missing": "请先选择您的密钥文件。", "key.other": "这是 {name} 的密钥；您的账户须用 {wanted} 签名。", "note.download": "下载", "note.upload": "带回", "note.bad": "这不是有效文本：过长。",
+  "argument.missing": "缺少“{name}”。", "argument.number": "“{name}”须为 {low} 至 {high} 的整数。", "argument.json.bad": "这不是 JSON 对象。", "argument.json.hint": "JSON 对象。",
+  "argument.base.hint": "当前生效配置的 SHA-256，见终端页面。", "argument.file.hint": "文件不超过 60 KiB。", "argument.interrupt.hint": "可以中断正在进行的录制，造成数秒空缺。",
+
+  // 可信状态、审计、账户
+  witness: "见证", "witness.text": "控制台只为能证明仅有增长的账本副署。", "witness.not-configured": "此控制台未配置见证。", "witness.never": "尚无", "witness.none": "没有被见证的账本。",
+  "witness.at": "见证时间", "witness.stopped": "已停止：请查看", "witness.late": "迟滞", "witness.good": "正常", certificates: "证书", "certificates.text": "最早到期的排在最前。", "certificates.none": "没有已知证书。",
+  name: "名称", ends: "到期", "days.left": "剩余天数", terminal: "终端机", action: "操作", "action.all": "所有操作", object: "对象", hash: "哈希", number: "序号",
+  "audit.done": "完成", "audit.refused": "被拒绝", "audit.verify": "验证哈希链", "audit.counting": "正在重新计算……", "audit.good": "完整：{n} 条记录", "audit.broken": "在第 {n} 条记录处断裂",
+  "account.make": "新建账户", "account.change": "修改", "account.reset": "重置口令", "account.reset.text": "旧密码立即失效，锁定解除，新的一次性口令只显示一次。", "account.hint": "a–z、0–9、点和连字符；之后不能更改。",
+  "account.no-name": "缺少姓名。", "account.no-role": "请选择角色。", "account.disabled": "停用", "account.disabled.hint": "任何人都不能用它登录。", "account.is-disabled": "已停用", "account.is-locked": "已锁定", "account.is-new": "尚未设置密码", "account.is-good": "正常",
+  "last.login": "上次登录", "operator.none": "无密钥", "operator.hint": "此人用它签署指令。一把密钥只属于一个账户。", "operator.taken": "{name}：属于 {account}",
+  "secret.title": "{account} 的一次性口令", "secret.text": "请当面交付。只显示这一次。", "secret.hours": "72 小时后失效。",
+};
