@@ -2,6 +2,7 @@
 
 Guarantees: exit 0 only when everything that the report says holds, 1 when not, 130 when interrupted twice;
 with --json exactly one object on stdout and everything else on stderr. No process of ours is left behind.
+`console` as the first argument is another demo: `console.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.demo import report
+from agent.demo import console, report
 from agent.demo.audit import Audit, audit, first_segment
 from agent.demo.broker import HOST, start_broker
 from agent.demo.child import Child
@@ -41,7 +42,10 @@ class Ran:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point. Returns the exit code."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["console"]:
+        return console.main(given[1:], _seconds)
+    options = _parser().parse_args(given)
     in_place = sys.stdout.isatty() and not options.json
     with Wakeups() as wakeups:
         try:
@@ -66,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m agent.demo",
         description="Records a synthetic camera, sealed and ledgered, then verifies and opens it.",
+        epilog="`console` as the first argument: three boxes and the console in a browser instead.",
     )
     parser.add_argument("--seconds", type=_seconds, metavar="N", help="stop by itself; else at Ctrl-C")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")

@@ -53,7 +53,7 @@ CLOCK_EXCEPTIONS = {
 
 # (file, function): why it catches everything. What only tidies up and raises again is not meant.
 CATCHES_EVERYTHING = {
-    ("agent/console/feed.py", "_believe"): "one box's message must not stop what the console hears of the others",
+    ("agent/console/feed.py", "_believe"): "one box's message must not blind the console for the others",
     ("agent/health/engine.py", "_guarded"): "one broken check must not hide what the others find",
     ("agent/link/wire.py", "guarded"): "paho would leave its own state half changed: the link is made anew",
 }
