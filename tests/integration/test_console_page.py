@@ -186,11 +186,17 @@ def test_a_check_is_run_and_its_report_read_in_two_languages(
     expect(li.find(".report-head")).to_contain_text("有项目需要处理")
 
 
+def new_command(person: Desk, box: AnsweringBox, kind: str) -> None:
+    """The form for a command, once the console has heard of the box."""
+    expect(person.find(f'.v-row[data-key="{box.name}/ch0"]')).to_be_visible()
+    person.go(f"commands/new?box={box.name}&type={kind}")
+
+
 def test_a_command_of_two_people_waits_for_the_second_one(
     desk: Open, box: AnsweringBox, tmp_path: Path
 ) -> None:
     wang, zhao = desk("wang"), desk("zhao")
-    wang.go(f"commands/new?box={box.name}&type=plan.set")
+    new_command(wang, box, "plan.set")
     wang.page.fill("input[name=arg-base]", "ab" * 32)
     wang.page.fill("textarea[name=arg-plan]", '{"scene": "surgery"')
     wang.press("Show what is to be signed")
@@ -222,7 +228,7 @@ def test_a_command_of_two_people_waits_for_the_second_one(
 
 def test_a_note_signed_at_a_terminal_is_brought_back(desk: Open, box: AnsweringBox, tmp_path: Path) -> None:
     li = desk("li")
-    li.go(f"commands/new?box={box.name}&type=maintenance")
+    new_command(li, box, "maintenance")
     li.press("Show what is to be signed")
     with li.page.expect_download() as taken:
         li.press("Download")
@@ -380,7 +386,7 @@ def test_an_admin_makes_an_account_and_its_person_chooses_a_password(desk: Open)
 def test_a_key_is_forgotten_at_the_end_of_the_session(desk: Open, box: AnsweringBox, tmp_path: Path) -> None:
     li = desk(None)
     li.sign_in("li")
-    li.go(f"commands/new?box={box.name}&type=identify")
+    new_command(li, box, "identify")
     li.press("Show what is to be signed")
     li.page.set_input_files("#key-file", key_file(tmp_path, "li"))
     held = """() => import("/static/js/signing.js").then((found) => found.heldKey()?.name ?? null)"""

@@ -83,11 +83,11 @@ export function commandNew(wish) {
   const off = on("boxes", () => drawnFor === null && store.boxes.has(choice.value()) && drawTypes());
 
   async function begin() {
-    drawForm();
     try {
       const found = await get("/commands/rules");
       rules = found.items;
       roles = found.operators.find((one) => one.name === store.session.operator)?.roles ?? [];
+      drawForm(); // not before: without the rules nothing could be asked for
       drawTypes();
       if (!store.session.operator) needs.textContent = t("sign.no-operator");
       (wish.box ? type : choice.input).focus();
