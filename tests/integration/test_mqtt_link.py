@@ -405,6 +405,8 @@ def test_a_backlog_of_ten_thousand_lets_live_messages_pass(
     wait_until(lambda: -1 in [m["number"] for m in controller.messages("/m/channel")], "the live one came")
     assert box.outbox.depth(CLOCK.now()).rows[Priority.MEASUREMENT] > 1000
     wait_until(lambda: not box.outbox.depth(CLOCK.now()).total_rows, "the outbox is empty", 60)
+    # The broker has all of it; the controller may still be reading.
+    wait_until(lambda: len(controller.messages("/m/channel")) > 10_000, "the controller has the backlog")
     backlog = [m["number"] for m in controller.messages("/m/channel") if m["number"] >= 0]
     assert backlog == list(range(10_000))
 
