@@ -23,6 +23,21 @@ def tell(error: AgentError) -> None:
     print(f"what to do: {error.advice}", file=sys.stderr)
 
 
+def log(text: str) -> None:
+    """One line of a program that runs on, on stderr at once."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def first_error(group: BaseExceptionGroup[AgentError]) -> AgentError:
+    """What ended the tasks of an `asyncio.TaskGroup` first."""
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    if not isinstance(found, AgentError):
+        raise TypeError("only errors of the agent are caught here")
+    return found
+
+
 def add_config(parser: argparse.ArgumentParser) -> None:
     """`-c FILE`."""
     parser.add_argument(

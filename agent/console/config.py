@@ -6,17 +6,16 @@ the console listens on this machine alone. Leaves out reading files and secrets.
 
 from __future__ import annotations
 
-import tomllib
 from ipaddress import ip_address
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from agent.formats.config_model import StrictModel
 from agent.formats.config_operators import OperatorConfig, broken_operators
-from agent.formats.config_rules import broken_rules
 from agent.formats.config_v1 import AbsolutePath, MqttConfig
 from agent.formats.config_witness import NAME_PATTERN
+from agent.formats.controller_file import parse_file
 from agent.formats.witness_config_v1 import EnrolledBox
 
 
@@ -99,24 +98,4 @@ class ConsoleConfig(StrictModel):
 
 def parse(text: str) -> ConsoleConfig | tuple[str, ...]:
     """The file, or every problem in it as `key: text`."""
-    try:
-        raw = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        return (f"not TOML: {error}",)
-    broken = [*broken_rules({"mqtt": raw.get("mqtt")}, _any), *broken_operators(raw)]
-    wrong = [(".".join(map(str, path)), words) for path, words in broken]
-    try:
-        found = ConsoleConfig.model_validate(raw)
-    except ValidationError as error:
-        wrong += [
-            (".".join(map(str, item["loc"])), item["msg"].removeprefix("Value error, "))
-            for item in error.errors(include_input=False, include_context=False, include_url=False)
-        ]
-    else:
-        if not wrong:
-            return found
-    return tuple(f"{key or 'file'}: {words}" for key, words in wrong)
-
-
-def _any(_recipient: str) -> None:
-    return
+    return parse_file(text, ConsoleConfig, broken_operators)

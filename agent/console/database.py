@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from agent.link.outbox_db import statements
 from agent.model.errors import Halt, Retry
 
 BUSY_S = 2.0
@@ -100,7 +101,7 @@ def _prepare(db: sqlite3.Connection) -> None:
     with transaction(db):
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
-            for statement in _statements(_SCHEMA):
+            for statement in statements(_SCHEMA):
                 db.execute(statement)
             db.execute(f"PRAGMA user_version = {_VERSION:d}")
         elif version != _VERSION:
@@ -108,16 +109,6 @@ def _prepare(db: sqlite3.Connection) -> None:
             raise Halt(
                 "console.database-damaged", text, "install the newer console again, or another database"
             )
-
-
-def _statements(script: str) -> Iterator[str]:
-    # sqlite3.executescript would commit the open transaction first.
-    statement = ""
-    for line in script.splitlines():
-        statement += line + "\n"
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
 
 
 @contextmanager

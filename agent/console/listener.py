@@ -9,10 +9,8 @@ again when: the caller learns of each PUBACK and of each loss.
 from __future__ import annotations
 
 import json
-import socket
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from select import select
 from threading import Lock, Thread
@@ -22,6 +20,7 @@ from agent.console.intake import Intake
 from agent.console.wire import ConsoleWire, Heard
 from agent.link.backoff import reconnect_delay_s, refused_delay_s
 from agent.link.session import WINDOW
+from agent.link.waker import Waker
 from agent.link.wire import Connack, LinkSettings, Lost, Puback, Suback
 from agent.model.errors import Retry
 from agent.model.ports.clock import Clock
@@ -62,9 +61,7 @@ class Listener:
         self._sent: dict[int, str] = {}
         self._failures = 0
         self._stopping = self._again = False
-        self._wake_in, self._wake_out = socket.socketpair()
-        self._wake_in.setblocking(False)
-        self._wake_out.setblocking(False)
+        self._waker = Waker()
         self._thread = Thread(target=self._run, name="console-mqtt", daemon=True)
 
     def start(self) -> None:
@@ -74,13 +71,13 @@ class Listener:
     def stop(self) -> None:
         """Ends the thread; returns when it has ended."""
         self._stopping = True
-        self._wake()
+        self._waker.wake()
         self._thread.join(10)
 
     def ask_again(self) -> None:
         """Subscribes once more: the broker says again what it keeps, and `synced` follows."""
         self._again = True
-        self._wake()
+        self._waker.wake()
 
     def send(self, topic: str, payload: bytes, token: str) -> bool:
         """Publish with QoS 1, never retained. False when too much waits. What is lost with a connection is
@@ -89,22 +86,17 @@ class Listener:
             if len(self._waiting) >= _MOST_WAITING:
                 return False
             self._waiting.append((topic, payload, token))
-        self._wake()
+        self._waker.wake()
         return True
-
-    def _wake(self) -> None:
-        with suppress(OSError):  # full: it is awake already; closed: it has ended
-            self._wake_in.send(b"\0")
 
     def _run(self) -> None:
         try:
             while not self._stopping:
                 delay_s = self._one_connection()
                 if not self._stopping:
-                    select([self._wake_out], [], [], delay_s)
+                    select([self._waker.out], [], [], delay_s)
         finally:
-            self._wake_in.close()
-            self._wake_out.close()
+            self._waker.close()
 
     def _one_connection(self) -> float:
         wire = ConsoleWire(self._settings)
@@ -131,10 +123,9 @@ class Listener:
         heard_ns, connected = self._clock.mono_ns(), False
         silent_ns = CONNACK_S * NS_PER_S
         while not self._stopping:
-            if wire.pump(_WAIT_S, self._wake_out):
+            if wire.pump(_WAIT_S, self._waker.out):
                 heard_ns = self._clock.mono_ns()
-            with suppress(BlockingIOError):
-                self._wake_out.recv(4096)
+            self._waker.drain()
             while wire.events:
                 event = wire.events.popleft()
                 match event:

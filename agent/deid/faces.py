@@ -17,32 +17,21 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]  # publishes no type information
 from numpy.typing import NDArray
 
 from agent.deid.boxes import Box
 from agent.deid.detector_profiles import DetectorProfile
+from agent.deid.onnx_session import BROKEN, open_session
 from agent.model.errors import Refuse
 
 # Heat map, scale and offset of the model as it was exported; 540, the landmarks, is not wanted.
 OUTPUTS = ("537", "538", "539")
 _INPUT = "input.1:picture"
 _STRIDE = 4
-_MULTIPLE = 32  # the network halves its input five times
 _SAME_FACE = 0.3  # intersection over union
 # exp(8) cells are 12 000 pixels: a larger box is none, and its exponential might be infinite.
 _LARGEST_SCALE = 8.0
 Heads = NDArray[np.float32]
-_BROKEN = (
-    onnxruntime.capi.onnxruntime_pybind11_state.EPFail,
-    onnxruntime.capi.onnxruntime_pybind11_state.EngineError,
-    onnxruntime.capi.onnxruntime_pybind11_state.Fail,
-    onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument,
-    onnxruntime.capi.onnxruntime_pybind11_state.InvalidGraph,
-    onnxruntime.capi.onnxruntime_pybind11_state.InvalidProtobuf,
-    onnxruntime.capi.onnxruntime_pybind11_state.NotImplemented,
-    onnxruntime.capi.onnxruntime_pybind11_state.RuntimeException,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +50,13 @@ class FaceDetector(Protocol):
         ...
 
 
-def input_size(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """The size to scale a picture of `size` to, so that its longer side is about `side`, in steps of 32."""
-    scale = min(1.0, side / max(size))
-    width, height = (_MULTIPLE * max(1, -(-round(length * scale) // _MULTIPLE)) for length in size)
-    return width, height
-
-
 class CenterFace:
     """The detector over `model`, the bytes of a prepared model whose hash was checked."""
 
     def __init__(self, model: bytes, profile: DetectorProfile) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        except _BROKEN as error:
+            self._session = open_session(model)
+        except BROKEN as error:
             raise _refused("can't be loaded", error) from None
         self._threshold = profile.threshold
 
@@ -86,7 +64,7 @@ class CenterFace:
         """See `FaceDetector`."""
         try:
             heat, scale, offset = self._session.run(list(OUTPUTS), {_INPUT: rgb[None]})
-        except _BROKEN as error:
+        except BROKEN as error:
             raise _refused("failed on a picture", error) from None
         return suppressed(decode(heat, scale, offset, self._threshold))
 

@@ -22,9 +22,10 @@ from av.video.frame import VideoFrame
 
 from agent.deid.boxes import Box
 from agent.deid.detector_profiles import at_rate, detector_profile
-from agent.deid.faces import FaceDetector, input_size
+from agent.deid.faces import FaceDetector
 from agent.deid.live_decoder import Decoded
 from agent.deid.masks import Planes, apply, fill_all
+from agent.deid.onnx_session import input_size
 from agent.deid.pictures import Picture
 from agent.deid.policy import style_of, track_settings
 from agent.deid.tracks import Doubt, FrameMask, MaskPlanner

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from agent.deid.boxes import Box
 from agent.deid.detector_profiles import DetectorProfile, at_rate
-from agent.deid.faces import FaceDetector, input_size
+from agent.deid.faces import FaceDetector
+from agent.deid.onnx_session import input_size
 from agent.deid.pictures import FilmFacts, Picture, PictureReader
 from agent.deid.policy import track_settings
 from agent.deid.text import TextDetector

@@ -17,14 +17,13 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]  # publishes no type information
 from numpy.typing import NDArray
 
 from agent.deid.boxes import Box
+from agent.deid.onnx_session import BROKEN, open_session
 from agent.model.errors import Refuse
 
 _INPUT = "x"
-_MULTIPLE = 32  # the network halves its input five times
 # Probability of a pixel from which on it belongs to a core; the paper's inference takes 0.2.
 _CUT = 0.2
 # Mean probability of a core from which on it is text.
@@ -35,44 +34,23 @@ _UNCLIP = 2.2
 _LEAST_AREA = 6
 # More lines than any screen shows: such a map is a defect, and the picture is taken for full of text.
 _MOST = 1000
-_BROKEN = (
-    onnxruntime.capi.onnxruntime_pybind11_state.EPFail,
-    onnxruntime.capi.onnxruntime_pybind11_state.EngineError,
-    onnxruntime.capi.onnxruntime_pybind11_state.Fail,
-    onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument,
-    onnxruntime.capi.onnxruntime_pybind11_state.InvalidGraph,
-    onnxruntime.capi.onnxruntime_pybind11_state.InvalidProtobuf,
-    onnxruntime.capi.onnxruntime_pybind11_state.NotImplemented,
-    onnxruntime.capi.onnxruntime_pybind11_state.RuntimeException,
-)
 
 
 class TextDetector(Protocol):
     """Finds writing. `AgentError`: this picture could not be looked at, and must be taken for full of it."""
 
     def find(self, rgb: NDArray[np.uint8]) -> tuple[Box, ...]:
-        """Boxes around the writing on `rgb` (height, width, 3; sides as `text_input_size` gives them)."""
+        """Boxes around the writing on `rgb` (height, width, 3; sides as `input_size` gives them)."""
         ...
-
-
-def text_input_size(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """The size to scale a picture of `size` to, so that its longer side is about `side`, in steps of 32."""
-    scale = min(1.0, side / max(size))
-    width, height = (_MULTIPLE * max(1, -(-round(length * scale) // _MULTIPLE)) for length in size)
-    return width, height
 
 
 class PpOcr:
     """The detector over `model`, the bytes of a model whose hash was checked."""
 
     def __init__(self, model: bytes) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        except _BROKEN as error:
+            self._session = open_session(model)
+        except BROKEN as error:
             raise _refused("can't be loaded", type(error).__name__) from None
 
     def find(self, rgb: NDArray[np.uint8]) -> tuple[Box, ...]:
@@ -81,7 +59,7 @@ class PpOcr:
         blob = np.ascontiguousarray(bgr, dtype=np.float32) / 127.5 - 1
         try:
             (found,) = self._session.run(None, {_INPUT: blob})
-        except (*_BROKEN, ValueError) as error:
+        except (*BROKEN, ValueError) as error:
             raise _refused("failed on a picture", type(error).__name__) from None
         if found.ndim != 4 or found.shape[2:] != rgb.shape[:2]:
             raise _refused("gave no map of the picture", str(found.shape))

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from agent.deid.boxes import Box, hull
 from agent.deid.faces import overlap_share
-from agent.deid.text import TextDetector, text_input_size
+from agent.deid.onnx_session import input_size
+from agent.deid.text import TextDetector
 from agent.deid.text_model import TextProfile
 from agent.model.errors import AgentError
 
@@ -139,7 +140,7 @@ class TextWatch:
         found: list[Box] = []
         try:
             for side in self._settings.sides:
-                found += self._at(picture, text_input_size(self._size, side))
+                found += self._at(picture, input_size(self._size, side))
         except AgentError as error:
             self.failures.append(error.code)
             return None

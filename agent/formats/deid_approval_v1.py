@@ -6,22 +6,18 @@ Guarantees: one approval has exactly one text, and `decode` refuses every other 
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-import rfc8785
-
+from agent.formats import tagged_line
 from agent.formats.command_v1 import OPERATOR_PATTERN
 from agent.model.errors import Refuse
 from agent.model.outgoing import Json
 
 TAG = "edgeward.deid-approval/v1"
 MAX_NOTE = 16 * 1024
-_FIELDS = {"v", "policy", "version", "sha256", "by"}
+_FIELDS = {"policy", "version", "sha256", "by"}
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _OPERATOR = re.compile(OPERATOR_PATTERN)
 _MOST_VERSIONS = 999_999
 
@@ -38,48 +34,30 @@ class Approval:
 
 def encode(approval: Approval) -> str:
     """The text of the note; Refuse `deid.bad-approval` for what `decode` would refuse."""
-    document: dict[str, Json] = {
-        "v": 1,
+    fields: dict[str, Json] = {
         "policy": approval.policy,
         "version": approval.version,
         "sha256": approval.sha256,
         "by": approval.by,
     }
-    text = f"{TAG}\n{rfc8785.dumps(document).decode('utf-8')}\n"
+    text = tagged_line.write(TAG, fields).decode("utf-8")
     decode(text)
     return text
 
 
 def decode(text: str) -> Approval:
     """The approval that `text` spells."""
-    lines = text.split("\n")
-    if len(lines) != 3 or lines[0] != TAG or lines[2]:
-        raise _bad("the text is not its tag and one line")
-    try:
-        document = json.loads(lines[1])
-        canonical = rfc8785.dumps(document).decode("utf-8")
-    except (ValueError, RecursionError, rfc8785.CanonicalizationError):
-        raise _bad("not JSON") from None
-    if not isinstance(document, dict) or canonical != lines[1] or set(document) != _FIELDS:
-        raise _bad("not the RFC 8785 spelling of its fields")
-    version = document["version"]
-    if document["v"] != 1 or isinstance(document["v"], bool):
-        raise _bad("another version")
+    # What is no UTF-8 is refused there, and not an error here.
+    fields = tagged_line.read(text.encode("utf-8", "surrogatepass"), TAG, _FIELDS, _bad)
+    version = fields["version"]
     if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= _MOST_VERSIONS:
         raise _bad("field version")
     return Approval(
-        policy=_match(document, "policy", _SLUG),
+        policy=tagged_line.match(fields, "policy", _SLUG, _bad),
         version=version,
-        sha256=_match(document, "sha256", _SHA256),
-        by=_match(document, "by", _OPERATOR),
+        sha256=tagged_line.match(fields, "sha256", tagged_line.SHA256, _bad),
+        by=tagged_line.match(fields, "by", _OPERATOR, _bad),
     )
-
-
-def _match(document: Mapping[str, Json], name: str, pattern: re.Pattern[str]) -> str:
-    value = document[name]
-    if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise _bad(f"field {name}")
-    return value
 
 
 def _bad(why: str) -> Refuse:

@@ -6,15 +6,14 @@ boxes that they stand beside. Leaves out reading files and secrets, and `agent.t
 
 from __future__ import annotations
 
-import tomllib
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from agent.formats.config_model import StrictModel
-from agent.formats.config_rules import broken_rules
 from agent.formats.config_v1 import AbsolutePath, MqttConfig
 from agent.formats.config_witness import NAME_PATTERN
+from agent.formats.controller_file import parse_file
 from agent.formats.ledger_v1 import origin
 from agent.formats.signed_note import parse_vkey
 from agent.model.errors import Refuse
@@ -63,25 +62,4 @@ class WitnessFile(StrictModel):
 
 def parse(text: str) -> WitnessFile | tuple[str, ...]:
     """The file, or every problem in it as `key: text`. No problem quotes a value of the file."""
-    try:
-        raw = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        return (f"not TOML: {error}",)
-    wrong = [
-        (".".join(map(str, path)), words) for path, words in broken_rules({"mqtt": raw.get("mqtt")}, _any)
-    ]
-    try:
-        found = WitnessFile.model_validate(raw)
-    except ValidationError as error:
-        wrong += [
-            (".".join(map(str, item["loc"])), item["msg"].removeprefix("Value error, "))
-            for item in error.errors(include_input=False, include_context=False, include_url=False)
-        ]
-    else:
-        if not wrong:
-            return found
-    return tuple(f"{key}: {words}" for key, words in wrong)
-
-
-def _any(_recipient: str) -> None:
-    return
+    return parse_file(text, WitnessFile)

@@ -9,16 +9,15 @@ once at the end.
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.link.inbox import Inbox
 from agent.link.outbox import Outbox
 from agent.link.runner import Birth, Counts, Runner
+from agent.link.waker import Waker
 from agent.link.wire import LinkSettings, Secret
 from agent.model.errors import Halt, Retry
 from agent.model.ports.clock import Clock
@@ -66,9 +65,7 @@ class Link:
         self._random = random
         self._counts = Counts()
         self._stopping = threading.Event()
-        self._wake_in, self._wake_out = socket.socketpair()
-        self._wake_in.setblocking(False)
-        self._wake_out.setblocking(False)
+        self._waker = Waker()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -86,14 +83,12 @@ class Link:
         self._thread.join(timeout_s)
         if self._thread.is_alive():
             return False
-        self._wake_in.close()
-        self._wake_out.close()
+        self._waker.close()
         return True
 
     def notify(self) -> None:
         """Something was put into the outbox. May be called from any thread, at any time."""
-        with suppress(OSError):  # full: a wake-up is on its way; closed: nobody is left to wake
-            self._wake_in.send(b"\0")
+        self._waker.wake()
 
     def rebirth(self, delay_s: float) -> None:
         """Say birth, status and all retained messages again, `delay_s` from now."""
@@ -152,7 +147,7 @@ class Link:
                             outbox,
                             self._counts,
                             self._stopping,
-                            self._wake_out,
+                            self._waker.out,
                             self._inbox,
                         )
                         runner.run()

@@ -66,7 +66,7 @@ def _prepare(db: sqlite3.Connection) -> None:
     with Transaction(db, full=True):
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
-            for statement in _statements(_SCHEMA):
+            for statement in statements(_SCHEMA):
                 db.execute(statement)
             db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION:d}")
         elif version != _SCHEMA_VERSION:
@@ -77,8 +77,8 @@ def _prepare(db: sqlite3.Connection) -> None:
             )
 
 
-def _statements(script: str) -> Iterator[str]:
-    # sqlite3.executescript would commit the open transaction first.
+def statements(script: str) -> Iterator[str]:
+    """The statements of `script`, one by one: `executescript` would commit the open transaction first."""
     statement = ""
     for line in script.splitlines():
         statement += line + "\n"

@@ -225,10 +225,7 @@ def main(end: socket.socket, media: socket.socket | None = None) -> None:
     """Entry in the forked child: waits for its settings, then records. `media` leads to a derivative."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     keeper = MessageSocket(end)
-    try:
-        data = keeper.receive_bytes(START_TIMEOUT_S)
-    except KeeperGone:
-        return
+    data = keeper.settings(START_TIMEOUT_S)
     if data is None:
         return
     tap = None if media is None else Tap(media, lambda: os.urandom(8).hex())

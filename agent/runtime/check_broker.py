@@ -16,13 +16,13 @@ from agent.formats import mqtt_v1
 from agent.formats.config_v1 import AgentConfig, MqttConfig
 from agent.health.probed import BrokerDoor
 from agent.health.site import Skip
-from agent.link.wire import Connack, LinkSettings, Lost, Puback, Secret
+from agent.link.wire import Connack, LinkSettings, Lost, Puback
 from agent.link.witness_wire import WitnessWire
 from agent.model.errors import AgentError
 from agent.model.ports.clock import Clock
 from agent.model.times import NS_PER_S
 from agent.runtime import status
-from agent.runtime.load_config import read_secret
+from agent.runtime.broker_settings import broker_settings
 
 CONNECT_S = 2.0
 ANSWER_S = 4.0
@@ -127,20 +127,9 @@ def _wait(wire: _ProbeWire, awake: socket.socket, clock: Clock) -> Connack | Pub
 
 def _settings(box: str, mqtt: MqttConfig) -> LinkSettings:
     try:
-        password = Secret(read_secret(mqtt.password_file)) if mqtt.password_file else None
+        return broker_settings(mqtt, box)
     except AgentError:
         raise Skip("no-privilege") from None
-    return LinkSettings(
-        host=mqtt.host,
-        port=mqtt.port,
-        box=box,
-        username=mqtt.username,
-        password=password,
-        tls=mqtt.tls,
-        tls_ca=mqtt.ca_file,
-        tls_cert=mqtt.cert_file,
-        tls_key=mqtt.key_file,
-    )
 
 
 def _may_run(config: AgentConfig) -> bool:

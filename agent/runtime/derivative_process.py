@@ -279,10 +279,7 @@ def main(end: socket.socket, media: socket.socket) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.nice(NICE)
     keeper = MessageSocket(end)
-    try:
-        data = keeper.receive_bytes(START_TIMEOUT_S)
-    except KeeperGone:
-        return
+    data = keeper.settings(START_TIMEOUT_S)
     if data is None:
         return
     settings = decode_derivative(data)

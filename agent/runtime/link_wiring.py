@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 
 from agent import __version__
 from agent.formats.config_v1 import AgentConfig, MqttConfig
-from agent.link.client import Link, LinkSettings, Secret
+from agent.link.client import Link
 from agent.link.home_assistant import FaceChannel, discovery
 from agent.link.inbox import Inbox
 from agent.model.outgoing import Json
 from agent.model.ports.clock import Clock
-from agent.runtime.load_config import fingerprint, read_secret
+from agent.runtime.broker_settings import broker_settings
+from agent.runtime.load_config import fingerprint
 
 
 def make_link(
@@ -29,19 +30,7 @@ def make_link(
 
     `commands` gives what the birth says of commands; it is called from the link's thread.
     """
-    password = Secret(read_secret(mqtt.password_file)) if mqtt.password_file else None
-    settings = LinkSettings(
-        host=mqtt.host,
-        port=mqtt.port,
-        box=config.box.id,
-        username=mqtt.username,
-        password=password,
-        tls=mqtt.tls,
-        tls_ca=mqtt.ca_file,
-        tls_cert=mqtt.cert_file,
-        tls_key=mqtt.key_file,
-        face=_face(config) if mqtt.home_assistant else None,
-    )
+    settings = broker_settings(mqtt, config.box.id, face=_face(config) if mqtt.home_assistant else None)
     return Link(
         settings,
         config.box.state_dir / "outbox.sqlite3",

@@ -34,6 +34,13 @@ class MessageSocket:
         data = self.receive_bytes(timeout_s)
         return None if data is None else decode_to_channel(data)
 
+    def settings(self, timeout_s: float) -> bytes | None:
+        """The first datagram; None when it doesn't come, or the keeper has died meanwhile."""
+        try:
+            return self.receive_bytes(timeout_s)
+        except KeeperGone:
+            return None
+
     def receive_bytes(self, timeout_s: float) -> bytes | None:
         """The next datagram as it is."""
         ready, _, _ = select.select([self._end], [], [], timeout_s)

@@ -23,7 +23,6 @@ from agent.formats.ipc_v1 import (
     ConformedTold,
     Delivered,
     FindingsChanged,
-    FindingText,
     FromChannel,
     GapSeen,
     Measured,
@@ -31,7 +30,6 @@ from agent.formats.ipc_v1 import (
     SegmentClosed,
     SegmentOpened,
     StartRecording,
-    Synced,
 )
 from agent.model.errors import AgentError, Retry
 from agent.model.ids import RecordingId
@@ -39,8 +37,8 @@ from agent.model.media import Captured, CutReason, Stored
 from agent.model.ports.clock import Clock
 from agent.model.ports.source import Source
 from agent.model.times import NS_PER_S, rfc3339
-from agent.model.verdict import Verdict
 from agent.runtime.channel_settings import ChannelSettings
+from agent.runtime.recorder_told import conformed_told, finding_texts, synced_told
 from agent.runtime.segment_writer import SegmentPlace, SegmentWriter
 from agent.vault.store import free_bytes
 
@@ -145,7 +143,7 @@ class Recorder:
         stepped_ns = captured.stepped * self._ns_numerator // self._ns_denominator
         changed = self._watch.add(captured, dts_ns, parameters, stepped_ns)
         if changed is not None:
-            self._send(FindingsChanged(grade=changed.grade.value, findings=_texts(changed)))
+            self._send(FindingsChanged(grade=changed.grade.value, findings=finding_texts(changed)))
         if now.mono_ns >= self._next_beat_ns:
             self.beat()
 
@@ -238,7 +236,7 @@ class Recorder:
         start_ns = max(0, self._anchor[0] + dts_ns - self._anchor[1])
         start_wall_ns = now.wall_ns + first.arrived_ns - now.mono_ns
         self._watch.segment_started()
-        self._conformed = _conformed_by(source)
+        self._conformed = conformed_told(source)
         self._writer = SegmentWriter(
             SegmentPlace(
                 directory=directory,
@@ -349,13 +347,13 @@ class Recorder:
                 size_bytes=stored.size_bytes,
                 sha256=stored.sha256,
                 final=stored.final,
-                synced=_synced(stored),
+                synced=synced_told(stored),
                 reason=reason.value,
                 end_wall_ns=now.wall_ns + end_mono_ns - now.mono_ns,
                 end_mono_ns=end_mono_ns,
                 measured=self._measured(measurement),
                 grade=verdict.grade.value,
-                findings=_texts(verdict),
+                findings=finding_texts(verdict),
                 dropped=self._dropped,
                 delivered=None if self._conformed is None else delivered,
             )
@@ -366,38 +364,6 @@ class Recorder:
         # of FFmpeg's hangs on them: without this an hour of the soak's script grew a channel by 7 MiB. Takes
         # a tenth of a millisecond, because the zygote has frozen what was there before the fork.
         gc.collect()
-
-
-def _conformed_by(source: Source) -> ConformedTold | None:
-    done = source.conformed if isinstance(source, ConformedSource) else None
-    if done is None:
-        return None
-    area = done.region
-    return ConformedTold(
-        changes=tuple(change.value for change in done.changes),
-        codec=done.codec.value,
-        width=done.width,
-        height=done.height,
-        region=None if area is None else (area.x, area.y, area.width, area.height),
-        encoder=done.encoder,
-    )
-
-
-def _synced(stored: Stored) -> Synced | None:
-    prefix = stored.synced
-    return None if prefix is None else Synced(size_bytes=prefix.size_bytes, sha256=prefix.sha256)
-
-
-def _texts(verdict: Verdict) -> tuple[FindingText, ...]:
-    return tuple(
-        FindingText(
-            rule=finding.rule,
-            grade=finding.grade.value,
-            measured=finding.measured,
-            required=finding.required,
-        )
-        for finding in verdict.findings
-    )
 
 
 def _nobody(_message: FromChannel) -> None:

@@ -9,15 +9,14 @@ publish unanswered heads again. Leaves out the configuration file (`witness_conf
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from select import select
 
 from agent.formats.witness_v1 import HEADS, Answer, cosign_topic, decode_head, encode_answer
 from agent.ledger.witness import CONTRADICTIONS, DAMAGED, Witness
 from agent.link.backoff import reconnect_delay_s, refused_delay_s
+from agent.link.waker import Waker
 from agent.link.wire import Connack, Inbound, LinkSettings, Lost, Suback
 from agent.link.witness_wire import WitnessWire
 from agent.model.errors import Halt, Refuse, Retry
@@ -118,15 +117,13 @@ class WitnessLoop:
         self._random = random
         self._log = log
         self._stopping = False
-        self._wake_in, self._wake_out = socket.socketpair()
-        self._wake_in.setblocking(False)
+        self._waker = Waker()
         self._failures = 0
 
     def stop(self) -> None:
         """Ends `run` soon. May be called from a signal handler or another thread."""
         self._stopping = True
-        with suppress(OSError):  # full: it is awake already; closed: it has ended
-            self._wake_in.send(b"\0")
+        self._waker.wake()
 
     def run(self) -> None:
         """Until `stop`. Raises what `WitnessDesk.take` raises."""
@@ -134,10 +131,9 @@ class WitnessLoop:
             while not self._stopping:
                 delay_s = self._one_connection()
                 if not self._stopping:
-                    select([self._wake_out], [], [], delay_s)
+                    select([self._waker.out], [], [], delay_s)
         finally:
-            self._wake_in.close()
-            self._wake_out.close()
+            self._waker.close()
 
     def _one_connection(self) -> float:
         """Serves until the connection is lost; gives the seconds to wait before the next."""
@@ -166,7 +162,7 @@ class WitnessLoop:
         """Until stopped or lost; gives the code of the loss."""
         begun_ns, connected = self._clock.mono_ns(), False
         while not self._stopping:
-            wire.pump(_WAIT_S, self._wake_out)
+            wire.pump(_WAIT_S, self._waker.out)
             while wire.events:
                 event = wire.events.popleft()
                 match event:

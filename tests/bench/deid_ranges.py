@@ -16,9 +16,10 @@ import av
 import numpy as np
 import onnxruntime  # type: ignore[import-untyped]  # publishes no type information
 
-from agent.deid.faces import OUTPUTS, input_size
+from agent.deid.faces import OUTPUTS
 from agent.deid.onnx_graph import prepare
 from agent.deid.onnx_int8 import in_8_bits
+from agent.deid.onnx_session import input_size
 from agent.deid.onnx_wire import field, fields
 
 _GRAPH, _OUTPUT = 7, 12

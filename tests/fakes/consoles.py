@@ -12,6 +12,8 @@ import signal
 import ssl
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -105,6 +107,18 @@ class ConsoleProcess:
             return httpx.get(f"{self.url}/healthz", verify=self.verify).status_code == 200
         except httpx.TransportError:
             return False
+
+
+@contextmanager
+def running_console(folder: Path, broker: BrokerProcess) -> Iterator[ConsoleProcess]:
+    """A console that is ready, and killed when the block is left."""
+    found = ConsoleProcess(folder, broker)
+    found.start()
+    try:
+        found.wait_ready()
+        yield found
+    finally:
+        found.kill()
 
 
 class Person:

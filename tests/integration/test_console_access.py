@@ -13,7 +13,7 @@ import pytest
 from agent.console.api.routes import RULES, Rule
 from agent.console.roles import Role
 from tests.fakes.brokers import BrokerProcess, mosquitto_broker, running
-from tests.fakes.consoles import PASSWORD, ConsoleProcess, Person, people
+from tests.fakes.consoles import PASSWORD, ConsoleProcess, Person, people, running_console
 
 pytestmark = pytest.mark.requires("mosquitto")
 ACCOUNTS = {
@@ -29,13 +29,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
 
 @pytest.fixture(scope="module")
 def console(tmp_path_factory: pytest.TempPathFactory, broker: BrokerProcess) -> Iterator[ConsoleProcess]:
-    found = ConsoleProcess(tmp_path_factory.mktemp("console"), broker)
-    found.start()
-    try:
-        found.wait_ready()
+    with running_console(tmp_path_factory.mktemp("console"), broker) as found:
         yield found
-    finally:
-        found.kill()
 
 
 @pytest.fixture(scope="module")

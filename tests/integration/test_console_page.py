@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.fakes.brokers import BrokerProcess, mosquitto_broker, running
 from tests.fakes.console_browser import AnsweringBox, Desk, chromium, key_file
-from tests.fakes.consoles import PASSWORD, ConsoleProcess, Person, people
+from tests.fakes.consoles import PASSWORD, ConsoleProcess, Person, people, running_console
 from tests.fakes.operators import sign
 from tests.fakes.voices import alarm
 
@@ -43,13 +43,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
 
 @pytest.fixture(scope="module")
 def console(tmp_path_factory: pytest.TempPathFactory, broker: BrokerProcess) -> Iterator[ConsoleProcess]:
-    found = ConsoleProcess(tmp_path_factory.mktemp("console"), broker)
-    found.start()
-    try:
-        found.wait_ready()
+    with running_console(tmp_path_factory.mktemp("console"), broker) as found:
         yield found
-    finally:
-        found.kill()
 
 
 @pytest.fixture(scope="module")

@@ -6,15 +6,16 @@ import argparse
 import asyncio
 import os
 import random
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.cli.common import first_error, log
 from agent.cli.exits import Exit
 from agent.host.clock import SystemClock
-from agent.link.wire import LinkSettings, Secret
+from agent.link.wire import LinkSettings
 from agent.model.errors import AgentError, Refuse
+from agent.runtime.broker_settings import broker_settings
 from agent.runtime.load_config import ConfigError, read_secret, read_text
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
             "install the extra: pip install 'edgeward[console]'",
         )
     config = _load(arguments.config)
-    settings = _link(config, f"console-{config.console.name}")
+    settings = broker_settings(config.mqtt, f"console-{config.console.name}")
     token = config.console.metrics_token_file
     metrics_token = None if token is None else read_secret(token)
     if arguments.action == "check":
@@ -60,47 +61,19 @@ def _load(path: Path) -> ConsoleConfig:
     raise ConfigError(tuple(f"{path}: {problem}" for problem in parsed))
 
 
-def _link(config: ConsoleConfig, client: str) -> LinkSettings:
-    mqtt = config.mqtt
-    return LinkSettings(
-        host=mqtt.host,
-        port=mqtt.port,
-        box=client,
-        username=mqtt.username,
-        password=Secret(read_secret(mqtt.password_file)) if mqtt.password_file else None,
-        tls=mqtt.tls,
-        tls_ca=mqtt.ca_file,
-        tls_cert=mqtt.cert_file,
-        tls_key=mqtt.key_file,
-    )
-
-
 def _run(config: ConsoleConfig, settings: LinkSettings, metrics_token: str | None) -> int:
     from agent.console.cosigner import Cosigner
     from agent.console.serve import serve
     from agent.console.station import World
 
     world = World(
-        clock=SystemClock(), random=os.urandom, random_01=random.SystemRandom().random, log=_log
+        clock=SystemClock(), random=os.urandom, random_01=random.SystemRandom().random, log=log
     )  # fmt: skip
     witness = None
     if config.witness is not None:
-        witness = Cosigner(config, _link(config, f"witness-{config.witness.name}"), world)
+        witness = Cosigner(config, broker_settings(config.mqtt, f"witness-{config.witness.name}"), world)
     try:
         asyncio.run(serve(config, settings, world, metrics_token, witness))
     except* AgentError as group:
-        raise _first(group) from None
+        raise first_error(group) from None
     return Exit.OK
-
-
-def _first(group: BaseExceptionGroup[AgentError]) -> AgentError:
-    found: BaseException = group
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    if not isinstance(found, AgentError):
-        raise TypeError("only errors of the agent are caught here")
-    return found
-
-
-def _log(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -7,7 +7,7 @@ import asyncio
 import os
 import sys
 
-from agent.cli.common import add_config, tell
+from agent.cli.common import add_config, first_error, log, tell
 from agent.cli.exits import Exit
 from agent.host.clock import SystemClock
 from agent.model.errors import AgentError
@@ -26,13 +26,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Until a signal. Exit 78 for a wrong configuration, so that systemd does not try again."""
     chosen = begin(arguments.config)
-    keeper = Keeper(chosen, SystemClock(), _log)
+    keeper = Keeper(chosen, SystemClock(), log)
     failure: AgentError | None = None
     anew = False
     try:
         anew = asyncio.run(keeper.run())
     except* AgentError as group:
-        failure = _first(group)
+        failure = first_error(group)
     if failure is not None:
         _go_back_or_raise(chosen, failure)
     elif not anew:
@@ -48,18 +48,5 @@ def _go_back_or_raise(chosen: Effective, failure: AgentError) -> None:
     if chosen.state is not State.TRIAL:
         raise failure
     tell(failure)
-    _log("the configuration that was sent is given up; starting with the one before it")
+    log("the configuration that was sent is given up; starting with the one before it")
     give_up(chosen, failure.code)
-
-
-def _first(group: BaseExceptionGroup[AgentError]) -> AgentError:
-    first: BaseException = group
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    if not isinstance(first, AgentError):
-        raise TypeError("only errors of the agent are caught here")
-    return first
-
-
-def _log(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -7,20 +7,20 @@ import json
 import os
 import random
 import signal
-import sys
 from pathlib import Path
 
+from agent.cli.common import log
 from agent.cli.exits import Exit
 from agent.formats.signed_note import COSIGNATURE
 from agent.formats.witness_config_v1 import WitnessFile, parse
 from agent.host.clock import SystemClock
 from agent.ledger.signing import SigningKey, Verifier
 from agent.ledger.witness import Witness
-from agent.link.client import LinkSettings, Secret
 from agent.model.errors import Refuse
 from agent.model.outgoing import Json
 from agent.model.times import rfc3339
-from agent.runtime.load_config import ConfigError, read_secret
+from agent.runtime.broker_settings import broker_settings
+from agent.runtime.load_config import ConfigError
 from agent.runtime.witnessing import WitnessDesk, WitnessLoop
 
 EXAMPLE = "edgeward witness status -c /etc/edgeward/witness.toml"
@@ -91,28 +91,13 @@ def _open(config: WitnessFile, *, locked: bool) -> Witness:
 
 
 def _run(config: WitnessFile, witness: Witness, clock: SystemClock) -> int:
-    mqtt = config.mqtt
-    settings = LinkSettings(
-        host=mqtt.host,
-        port=mqtt.port,
-        box=f"witness-{config.witness.name}",
-        username=mqtt.username,
-        password=Secret(read_secret(mqtt.password_file)) if mqtt.password_file else None,
-        tls=mqtt.tls,
-        tls_ca=mqtt.ca_file,
-        tls_cert=mqtt.cert_file,
-        tls_key=mqtt.key_file,
-    )
-    desk = WitnessDesk(config.witness.name, witness, clock, _log)
-    loop = WitnessLoop(settings, desk, clock, random.SystemRandom().random, _log)
+    settings = broker_settings(config.mqtt, f"witness-{config.witness.name}")
+    desk = WitnessDesk(config.witness.name, witness, clock, log)
+    loop = WitnessLoop(settings, desk, clock, random.SystemRandom().random, log)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: loop.stop())
     loop.run()
     return Exit.OK
-
-
-def _log(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _status(witness: Witness, *, as_json: bool) -> int:

@@ -9,9 +9,10 @@ import pytest
 
 from agent.deid.boxes import Box
 from agent.deid.detector_profiles import DETECTOR_PROFILES, at_rate, detector_profile
-from agent.deid.faces import OUTPUTS, CenterFace, Face, Heads, decode, input_size, overlap_share, suppressed
+from agent.deid.faces import OUTPUTS, CenterFace, Face, Heads, decode, overlap_share, suppressed
 from agent.deid.onnx_graph import prepare
 from agent.deid.onnx_int8 import in_8_bits
+from agent.deid.onnx_session import input_size
 from agent.model.errors import Refuse
 from tests.fakes.conv_models import RANGES, conv_model
 

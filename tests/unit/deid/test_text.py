@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from agent.deid.boxes import Box
-from agent.deid.text import PpOcr, boxes_of, text_input_size
+from agent.deid.onnx_session import input_size
+from agent.deid.text import PpOcr, boxes_of
 from agent.deid.text_model import TEXT, TEXT_PROFILES, prepare_text, text_profile
 from agent.model.errors import Refuse
 from tests.fakes.onnx_models import small_model
@@ -76,7 +77,7 @@ def test_a_model_for_something_else_gives_no_answer() -> None:
 def test_the_picture_is_scaled_down_to_steps_of_32(
     size: tuple[int, int], side: int, seen: tuple[int, int]
 ) -> None:
-    assert text_input_size(size, side) == seen
+    assert input_size(size, side) == seen
 
 
 def test_the_model_runs_as_it_comes() -> None:
