@@ -157,7 +157,7 @@ def pictures_of(packets: Iterable[Captured]) -> list[NDArray[np.uint8]]:
 
 def _decoded(
     context: VideoCodecContext | None,
-    packet: av.Packet | None,  # type: ignore[type-arg]
+    packet: av.Packet | None,  # type: ignore[type-arg]  # of any stream
 ) -> list[NDArray[np.uint8]]:
     if context is None:
         return []

@@ -98,7 +98,7 @@ class Mouth:
 
     def clear(self, said: tuple[str, str]) -> None:
         """An empty retained message with its envelope."""
-        properties: Any = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties: Any = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho
         properties.UserProperty = (CLEAR_PROPERTY, said[1])
         self._client.publish(said[0], b"", 1, True, properties=properties).wait_for_publish(20)
 

@@ -57,6 +57,7 @@ def order(desk: Desk) -> list[str]:
     """The rows as they stand on the screen, from the top."""
     return sorted(
         (str(row.get_attribute("data-key")) for row in desk.find(ROWS).all()),
+        # What is shown has a box.
         key=lambda key: float(desk.find(f'[data-key="{key}"]').bounding_box()["y"]),  # type: ignore[index]
     )
 

@@ -8,8 +8,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from av.video.frame import VideoFrame
+from numpy.typing import NDArray
 
 from agent.deid.detector_profiles import detector_profile
+from agent.deid.faces import Face
 from agent.deid.live import LiveMasker, Masked, Whole
 from agent.deid.live_decoder import Decoded
 from agent.deid.policy import track_settings
@@ -80,7 +82,7 @@ def test_a_face_is_masked_before_it_was_first_found() -> None:
     class Late(RedDetector):
         """Does not see the face on the first frames that show it."""
 
-        def find(self, rgb):  # type: ignore[no-untyped-def]
+        def find(self, rgb: NDArray[np.uint8]) -> tuple[Face, ...]:
             found = super().find(rgb)
             return found if self.calls > 18 else ()  # the 19th call is for frame 36
 

@@ -131,4 +131,5 @@ def test_decoded_pictures_of_the_copy_have_nothing_beside_them(film: Path, copy:
 
 def beside(path: Path) -> set[str]:
     with av.open(str(path)) as container:
+        # PyAV's types call the kind of side data a number.
         return {data.type.name for frame in container.decode(video=0) for data in frame.side_data}  # type: ignore[attr-defined]

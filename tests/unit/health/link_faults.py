@@ -17,7 +17,7 @@ DAY_NS = 86_400 * NS_PER_S
 
 def _certificate(name: str, /, **changes: object) -> Callable[[FakeBox], None]:
     def fault(box: FakeBox) -> None:
-        box.probe(certificate=lambda: replace(CERTIFICATE, **changes))  # type: ignore[arg-type]
+        box.probe(certificate=lambda: replace(CERTIFICATE, **changes))  # type: ignore[arg-type]  # by name
 
     fault.__name__ = f"certificate_{name}"
     return fault
@@ -25,7 +25,7 @@ def _certificate(name: str, /, **changes: object) -> Callable[[FakeBox], None]:
 
 def _door(name: str, /, **changes: object) -> Callable[[FakeBox], None]:
     def fault(box: FakeBox) -> None:
-        box.probe(broker_door=lambda: replace(DOOR, **changes))  # type: ignore[arg-type]
+        box.probe(broker_door=lambda: replace(DOOR, **changes))  # type: ignore[arg-type]  # by name
 
     fault.__name__ = f"broker_{name}"
     return fault
@@ -33,7 +33,7 @@ def _door(name: str, /, **changes: object) -> Callable[[FakeBox], None]:
 
 def _waiting(name: str, /, **changes: object) -> Callable[[FakeBox], None]:
     def fault(box: FakeBox) -> None:
-        box.probe(waiting=lambda: replace(WAITING, **changes))  # type: ignore[arg-type]
+        box.probe(waiting=lambda: replace(WAITING, **changes))  # type: ignore[arg-type]  # by name
 
     fault.__name__ = f"messages_{name}"
     return fault

@@ -139,7 +139,7 @@ def test_a_job_that_can_not_be_done_leaves_nothing(
     change: dict[str, object], code: str, job: FilmJob
 ) -> None:
     with pytest.raises(Refuse) as caught:
-        made(replace(assist(job), **change))  # type: ignore[arg-type]
+        made(replace(assist(job), **change))  # type: ignore[arg-type]  # by name
     assert caught.value.code == code
     assert there(job) == []
 

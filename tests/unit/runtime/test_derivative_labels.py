@@ -10,6 +10,7 @@ from agent.formats import ipc_v1 as ipc
 from agent.formats.ledger_v1 import MAX_LEAF
 from agent.runtime.derivative_config import ReadPolicy
 from agent.runtime.derivative_labels import derivation
+from agent.runtime.recordings import Derivation
 from tests.fakes.derived_films import POLICY
 from tests.fakes.face_films import policy
 
@@ -26,7 +27,7 @@ ZONE = POLICY.replace('text_absent = "drawn by a test"\n', "") + (
 )
 
 
-def said(text: str):  # type: ignore[no-untyped-def]
+def said(text: str) -> Derivation:
     read = ReadPolicy(policy=policy(text), text=text, sha256="0c" * 32)
     return derivation("ch0", "01939f2a-7c00-7abc-8def-0123456789ab", read, READY)
 

@@ -170,7 +170,7 @@ def test_a_stretch_without_time_to_encode_is_a_gap_of_overload(
     def stuck(self: Encoder, frame: object, pts: int) -> object:
         if pts == 25 * 3600:
             bench.clock.advance(3.0)
-        return real(self, frame, pts)  # type: ignore[arg-type]
+        return real(self, frame, pts)  # type: ignore[arg-type]  # handed on as it came
 
     monkeypatch.setattr(Encoder, "encode", stuck)
     bench.run(Pictures(Codec.MJPEG, count=200), live=True)
