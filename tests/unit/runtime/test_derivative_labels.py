@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,6 @@ from agent.formats import ipc_v1 as ipc
 from agent.formats.ledger_v1 import MAX_LEAF
 from agent.runtime.derivative_config import ReadPolicy
 from agent.runtime.derivative_labels import derivation
-from agent.runtime.recordings import Derivation
 from tests.fakes.derived_films import POLICY
 from tests.fakes.face_films import policy
 
@@ -27,7 +27,8 @@ ZONE = POLICY.replace('text_absent = "drawn by a test"\n', "") + (
 )
 
 
-def said(text: str) -> Derivation:
+def said(text: str) -> Any:
+    """A `Derivation`, whose JSON is looked into."""
     read = ReadPolicy(policy=policy(text), text=text, sha256="0c" * 32)
     return derivation("ch0", "01939f2a-7c00-7abc-8def-0123456789ab", read, READY)
 
